@@ -1,0 +1,1 @@
+"""Danlu's server: pages, REST, live stream, managed TensorBoards."""

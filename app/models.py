@@ -1,0 +1,341 @@
+"""The tables. Rules that the code must never break are CHECK constraints here, on SQLite and PostgreSQL alike."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from app.runs.words import REASONS, STATES, TERMINAL_STATES
+
+# SQLite makes ids only of INTEGER columns; PostgreSQL gets 64 bits.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC: timezone-aware in Python, naive UTC in SQLite, `timestamptz` in PostgreSQL."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times, which would mean something else on the other database."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Always aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Constraint names are the same on both databases, so that one migration tree serves them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, list[Any]: JSON, str: Text}  # noqa: RUF012
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class User(Base):
+    """Somebody who may log in."""
+
+    __tablename__ = "user_account"  # "user" is a reserved word in PostgreSQL
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    username: Mapped[str] = mapped_column(String(100), unique=True)
+    """Lower case."""
+    password_hash: Mapped[str | None]
+    """Argon2id; None until an invitation is accepted."""
+    role: Mapped[str] = mapped_column(String(20))
+    submit_code: Mapped[bool] = mapped_column(default=False)
+    """May submit code of their own, which runs as the worker's user."""
+    invite_hash: Mapped[str | None] = mapped_column(String(64))
+    invite_expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint(_one_of("role", ("admin", "member")), name="role"),)
+
+
+class LoginSession(Base):
+    """One login in one browser; the cookie holds the id, this table its hash."""
+
+    __tablename__ = "login_session"
+
+    id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    user_agent: Mapped[str] = mapped_column(String(300), default="")
+
+
+class ApiToken(Base):
+    """A token for scripts: shown once, kept as prefix and SHA-256."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    """None: made on the machine itself, with the home folder's own rights."""
+    name: Mapped[str] = mapped_column(String(200))
+    prefix: Mapped[str] = mapped_column(String(40))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scope: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(_one_of("scope", ("read", "submit", "admin")), name="scope"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class Experiment(Base):
+    """A named group of runs with one TensorBoard."""
+
+    __tablename__ = "experiment"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    """Made from the name; lower case; its folder and its URL."""
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(default="")
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+    """Set while the files are being removed; such an experiment is not shown any more."""
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class Run(Base):
+    """One definition (recipe or script, params, device, seed) and its outcome."""
+
+    __tablename__ = "run"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiment.id"), index=True)
+    slug: Mapped[str] = mapped_column(String(120))
+    """Folder below the experiment's, and so the name in TensorBoard."""
+    name: Mapped[str] = mapped_column(String(200))
+    recipe: Mapped[str | None] = mapped_column(String(200))
+    snapshot_id: Mapped[str | None] = mapped_column(String(64))
+    entrypoint: Mapped[str | None]
+    args: Mapped[list[Any]] = mapped_column(default=list)
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    device: Mapped[str] = mapped_column(String(20), default="auto")
+    """As asked for: auto, cpu, cuda, cuda:N or mps."""
+    seed: Mapped[int] = mapped_column(BigInteger, default=0)
+    priority: Mapped[int] = mapped_column(default=0)
+    tags: Mapped[list[Any]] = mapped_column(default=list)
+    notes: Mapped[str] = mapped_column(default="")
+    max_retries: Mapped[int] = mapped_column(default=0)
+    """How often a failure of the script itself is tried again."""
+    timeout_s: Mapped[float | None] = mapped_column(Float)
+    env: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
+
+    state: Mapped[str] = mapped_column(String(20))
+    """Written by app.runs.states only."""
+    reason: Mapped[str | None] = mapped_column(String(40))
+    detail: Mapped[str | None]
+    """One sentence beside the reason: the exception's text, the devices there are."""
+    phase: Mapped[str | None] = mapped_column(String(20))
+    """While running: starting, training, saving."""
+    attempt: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
+    """Attempts that ended because the worker was lost."""
+    worker_deaths: Mapped[int] = mapped_column(default=0)
+    """Worker deaths in a row on this run."""
+    retries: Mapped[int] = mapped_column(default=0)
+    """Own failures that were tried again."""
+    not_before: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    cancel_requested_by: Mapped[str | None] = mapped_column(String(200))
+    lease_token: Mapped[str | None] = mapped_column(String(36))
+    lease_seq: Mapped[int] = mapped_column(default=0)
+    """Grows with each heartbeat; a judge that sees no change for the lease's length calls the lease lost."""
+    lease_expires_at: Mapped[datetime | None]
+    worker_id: Mapped[str | None] = mapped_column(ForeignKey("worker.id", ondelete="SET NULL"))
+    resolved_device: Mapped[str | None] = mapped_column(String(20))
+    exit_code: Mapped[int | None]
+    """Of the last attempt; negative: the signal that ended it."""
+    step: Mapped[int | None] = mapped_column(BigInteger)
+    total: Mapped[int | None] = mapped_column(BigInteger)
+    epoch: Mapped[int | None] = mapped_column(BigInteger)
+    epochs: Mapped[int | None] = mapped_column(BigInteger)
+    eta_s: Mapped[float | None] = mapped_column(Float)
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """Of the first attempt."""
+    finished_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+    """Set while the files are being removed; such a run is not shown any more."""
+
+    experiment: Mapped[Experiment] = relationship(lazy="raise")
+    worker: Mapped["Worker | None"] = relationship(lazy="raise")
+
+    __table_args__ = (
+        UniqueConstraint("experiment_id", "slug"),
+        CheckConstraint(_one_of("state", STATES), name="state"),
+        CheckConstraint("reason IS NULL OR " + _one_of("reason", REASONS), name="reason"),
+        CheckConstraint(
+            f"(finished_at IS NOT NULL) = ({_one_of('state', TERMINAL_STATES)})", name="finished"
+        ),
+        CheckConstraint("(lease_token IS NOT NULL) = (state = 'running')", name="lease"),
+        CheckConstraint(
+            f"(reason IS NOT NULL) OR NOT ({_one_of('state', TERMINAL_STATES)})", name="has_reason"
+        ),
+        # claim(): the next queued run, highest priority first, oldest first
+        Index(
+            "ix_run_queue",
+            text("priority DESC"),
+            "id",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+        # reclaim and heartbeat: what is running
+        Index(
+            "ix_run_running",
+            "worker_id",
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+        # the live hub: what changed lately
+        Index("ix_run_updated_at", "updated_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class RunEvent(Base):
+    """One edge of a run's life, or a request concerning it; written in the transaction that it describes."""
+
+    __tablename__ = "run_event"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(200))
+    """`user:NAME`, `token:NAME`, `worker:NAME` or `system`."""
+    from_state: Mapped[str | None] = mapped_column(String(20))
+    to_state: Mapped[str] = mapped_column(String(20))
+    """Equal to from_state where no edge was taken (a cancel request of a running run)."""
+    reason: Mapped[str | None] = mapped_column(String(40))
+    detail: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(default=0)
+
+
+class Metric(Base):
+    """Summary of one scalar series of one run, for tables and sorting; the series itself is in the event files."""
+
+    __tablename__ = "metric"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(500), primary_key=True)
+    step: Mapped[int] = mapped_column(BigInteger)
+    last: Mapped[float | None] = mapped_column(Float)
+    """None where last_nonfinite says nan, inf or -inf."""
+    last_nonfinite: Mapped[str | None] = mapped_column(String(4))
+    min: Mapped[float | None] = mapped_column(Float)
+    max: Mapped[float | None] = mapped_column(Float)
+    min_step: Mapped[int | None] = mapped_column(BigInteger)
+    max_step: Mapped[int | None] = mapped_column(BigInteger)
+    count: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_metric_tag", "tag", "last"),)
+
+
+class Worker(Base):
+    """One start of a worker process."""
+
+    __tablename__ = "worker"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    """Fresh UUID per process start."""
+    name: Mapped[str] = mapped_column(String(200))
+    host: Mapped[str] = mapped_column(String(200))
+    machine: Mapped[str] = mapped_column(String(200))
+    """Boot id and pid namespace: a pid means the same process only where this is equal."""
+    pid: Mapped[int]
+    pid_started: Mapped[float] = mapped_column(Float)
+    """Start time of that process, seconds since the epoch: tells a reused pid."""
+    state: Mapped[str] = mapped_column(String(20))
+    devices: Mapped[list[Any]]
+    """`[{"device": "cuda:0", "name": "NVIDIA H200", "slots": 1}]`"""
+    version: Mapped[str] = mapped_column(String(40))
+    info: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Python, torch, free disk and what else pages show."""
+    seq: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint(_one_of("state", ("up", "draining", "gone")), name="state"),)
+
+
+class Recipe(Base):
+    """What a worker offers: published with its JSON Schema, so that forms need no torch."""
+
+    __tablename__ = "recipe"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    summary: Mapped[str]
+    schema: Mapped[dict[str, Any]]
+    source: Mapped[str]
+    """`built-in`, or the file under recipes/."""
+    error: Mapped[str | None]
+    """Why the file could not be loaded; then the schema is empty."""
+    worker_id: Mapped[str | None] = mapped_column(ForeignKey("worker.id", ondelete="SET NULL"))
+    updated_at: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """What a repeated submission is answered with; written in the transaction of the run."""
+
+    __tablename__ = "idempotency_key"
+
+    principal: Mapped[str] = mapped_column(String(200), primary_key=True)
+    route: Mapped[str] = mapped_column(String(100), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(String(64))
+    run_id: Mapped[int] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,1 @@
+"""Runs: their words, states, queue, queries and routes."""
