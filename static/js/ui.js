@@ -1,0 +1,17 @@
+// What the pages need beside the islands: theme, copying, dialogs, forms, toasts. Each module listens on the
+// document, so that it also serves what htmx swaps in later.
+import { installTheme } from "./theme.js";
+import { installCopy } from "./copy.js";
+import { installDialogs } from "./dialog.js";
+import { installForms } from "./form.js";
+import { installToasts } from "./toast.js";
+import { installSelection } from "./select.js";
+import { installBoards } from "./board.js";
+
+installTheme();
+installCopy();
+installDialogs();
+installForms();
+installToasts();
+installSelection();
+installBoards();
