@@ -1,0 +1,42 @@
+"""What a user of Danlu imports: recipes, their parameters, and the board they draw on.
+
+``import danlu`` stays cheap: names are loaded when first used, and torch is never imported here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from danlu.board import Board
+    from danlu.recipe import NonFiniteLoss, Params, RunContext, recipe
+
+__version__ = "0.1.0"
+
+__all__ = ["Board", "NonFiniteLoss", "Params", "RunContext", "recipe"]
+
+# Public name -> the module that defines it. `danlu.recipe` is both the decorator and its module: the module is
+# callable, because importing it anywhere makes it an attribute of this package.
+_LAZY = {
+    "Board": "danlu.board",
+    "NonFiniteLoss": "danlu.recipe",
+    "Params": "danlu.recipe",
+    "RunContext": "danlu.recipe",
+    "recipe": "danlu.recipe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module on first use (PEP 562)."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'danlu' has no attribute {name!r}")
+    module = import_module(_LAZY[name])
+    value = module if name == "recipe" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

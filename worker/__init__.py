@@ -1,0 +1,1 @@
+"""The worker: a supervisor without torch, a zygote with it, and one process per run."""
