@@ -46,6 +46,8 @@ class Database:
             try:
                 yield ReadSession(session)
             finally:
+                # Detached first: a rollback expires what the session holds, and what was read stays readable.
+                session.expunge_all()
                 session.rollback()
 
     @contextmanager

@@ -1,0 +1,120 @@
+"""The state machine: the only module that writes a run's state, and the run_event row of each edge with it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.db import WriteSession
+from app.errors import Conflict, NotFound
+from app.models import Run, RunEvent
+from app.runs.words import TERMINAL, TRANSITIONS, Reason, RunState
+
+
+class LostLease(Exception):
+    """The run is no longer this worker's: another token holds it, or nobody does. Nothing was written."""
+
+
+def new_run(session: WriteSession, run: Run, *, actor: str, now: datetime) -> Run:
+    """Store a new run as queued, with its first event. Its id is known afterwards."""
+    run.state = RunState.QUEUED
+    run.created_at = run.updated_at = now
+    session.add(run)
+    session.flush()
+    _record(session, run.id, now, actor, None, RunState.QUEUED)
+    return run
+
+
+def transition(
+    session: WriteSession,
+    run: Run,
+    to: RunState,
+    *,
+    actor: str,
+    now: datetime,
+    reason: Reason | None = None,
+    detail: str | None = None,
+    token: str | None = None,
+    values: dict[InstrumentedAttribute[Any], Any] | None = None,
+) -> None:
+    """Take one edge: compare-and-set on the state (and on the lease token), plus its event, in one transaction.
+
+    Args:
+        run: the run as it was read; it is refreshed when the edge was taken.
+        to: the new state; the edge must stand in `TRANSITIONS`.
+        actor: who did it, as in `RunEvent.actor`.
+        reason: needed for a terminal state, kept for the others.
+        token: the worker's lease; None where the caller is not a worker.
+        values: further columns written with the edge.
+
+    Raises:
+        Conflict: the edge does not exist, or somebody else was faster.
+        LostLease: a token was given and the run is held with another one.
+    """
+    before = RunState(run.state)
+    if to not in TRANSITIONS[before]:
+        if token is not None:
+            raise LostLease(f"run {run.id} is {before}")
+        raise Conflict(f"run {run.id} is {before}; it cannot become {to}")
+    columns: dict[InstrumentedAttribute[Any], Any] = {
+        Run.state: to,
+        Run.reason: reason,
+        Run.detail: detail,
+        Run.updated_at: now,
+        Run.finished_at: now if to in TERMINAL else None,
+        **(values or {}),
+    }
+    if to is not RunState.RUNNING:
+        columns |= {Run.lease_token: None, Run.lease_expires_at: None, Run.phase: None, Run.eta_s: None}
+    statement = update(Run).where(Run.id == run.id, Run.state == before)
+    if token is not None:
+        statement = statement.where(Run.lease_token == token)
+    changed = session.execute(
+        statement.values({column.key: value for column, value in columns.items()}).execution_options(
+            synchronize_session=False
+        )
+    )
+    if changed.rowcount != 1:
+        if token is not None:
+            raise LostLease(f"run {run.id} is held by somebody else")
+        raise Conflict(f"run {run.id} is no longer {before}; look again")
+    session.refresh(run)
+    _record(session, run.id, now, actor, before, to, reason, detail, run.attempt)
+
+
+def note(session: WriteSession, run: Run, *, actor: str, now: datetime, detail: str) -> None:
+    """Write an event that takes no edge, such as a cancel request of a running run."""
+    _record(session, run.id, now, actor, RunState(run.state), RunState(run.state), None, detail, run.attempt)
+
+
+def get(session: WriteSession, run_id: int) -> Run:
+    """The run, locked for the rest of the transaction where the database has row locks.
+
+    Raises:
+        NotFound: there is none, or it is being deleted.
+    """
+    run = session.get(Run, run_id, with_for_update=True, populate_existing=True)
+    if run is None or run.deleted_at is not None:
+        raise NotFound(f"there is no run {run_id}")
+    return run
+
+
+def _record(
+    session: WriteSession,
+    run_id: int,
+    at: datetime,
+    actor: str,
+    before: RunState | None,
+    after: RunState,
+    reason: Reason | None = None,
+    detail: str | None = None,
+    attempt: int = 0,
+) -> None:
+    session.add(
+        RunEvent(
+            run_id=run_id, at=at, actor=actor, from_state=before, to_state=after, reason=reason, detail=detail,
+            attempt=attempt,
+        )
+    )  # fmt: skip
+    session.flush()

@@ -1,0 +1,1 @@
+"""Workers: their registration, what they offer, what they report of live runs."""

@@ -1,0 +1,95 @@
+"""Fixtures that everything shares: both databases with the real migrations, settings of a throw-away home."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from postgres import Postgres, find_postgres
+
+from app.config import Settings, load_settings
+from app.db import Database
+from app.migrate import migrate
+
+for variable in [name for name in os.environ if name.startswith("DANLU_")]:
+    del os.environ[variable]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A private PostgreSQL server on a unix socket, with a migrated template database."""
+    binaries = find_postgres()
+    if binaries is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs PostgreSQL: install the package postgresql")
+        pytest.skip("no PostgreSQL binaries found (package postgresql)")
+    server = Postgres(binaries)
+    try:
+        server.start()
+        settings = load_settings(
+            home=tmp_path_factory.mktemp("template"), database_url=server.url(server.create("template_danlu"))
+        )
+        database = Database(settings.db_url)
+        migrate(settings, database)
+        database.close()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home folder."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest, home: Path) -> Settings:
+    """Settings of a throw-away home, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return load_settings(home=home, port=0)
+    server: Postgres = request.getfixturevalue("postgres")
+    return load_settings(
+        home=home, port=0, database_url=server.url(server.create_from_template("template_danlu"))
+    )
+
+
+@pytest.fixture
+def sqlite_settings(home: Path) -> Settings:
+    """Settings on SQLite, for tests that have nothing to do with the database."""
+    return load_settings(home=home, port=0)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """A migrated database, once on SQLite and once on PostgreSQL."""
+    yield from _migrated(settings)
+
+
+@pytest.fixture
+def sqlite_database(sqlite_settings: Settings) -> Iterator[Database]:
+    """A migrated SQLite database of `sqlite_settings`."""
+    yield from _migrated(sqlite_settings)
+
+
+def _migrated(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.db_url)
+    migrate(settings, database)
+    yield database
+    database.close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow and docker tests run only when they are asked for by `-m`."""
+    if config.getoption("-m"):
+        return
+    for item in items:
+        for marker in ("slow", "docker"):
+            if item.get_closest_marker(marker):
+                item.add_marker(
+                    pytest.mark.skip(
+                        reason=f"{marker}: run by make test-{'all' if marker == 'slow' else 'docker'}"
+                    )
+                )
