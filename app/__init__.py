@@ -1,1 +1,5 @@
 """Danlu's server: pages, REST, live stream, managed TensorBoards."""
+
+from importlib.metadata import version
+
+__version__ = version("danlu")
