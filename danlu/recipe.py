@@ -37,7 +37,7 @@ class RecipeError(TypeError):
     """A recipe that cannot be registered; the message names the recipe and what is wrong with it."""
 
 
-class NonFiniteLoss(RuntimeError):
+class NonFiniteLoss(RuntimeError):  # noqa: N818 - users read it as the outcome "non_finite_loss"
     """The loss became NaN or infinite; raised before the optimizer step that would have spread it.
 
     Attributes:
@@ -223,21 +223,22 @@ def load_recipes(
             errors[module] = _describe(error, module)
     if folder is None:
         return dict(REGISTRY), errors
-    _forget(lambda known: Path(known.source).is_relative_to(folder.resolve()))
-    for path in sorted(folder.resolve().glob("[!_.]*.py")):
+    folder = folder.resolve()
+    _forget({known.name for known in REGISTRY.values() if Path(known.source).is_relative_to(folder)})
+    for path in sorted(folder.glob("[!_.]*.py")):
         before = set(REGISTRY)
         try:
             _execute(path)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's file may raise anything at all
             errors[str(path)] = _describe(error, str(path))
-            _forget(lambda known, before=before: known.name not in before)
+            _forget(set(REGISTRY) - before)
     return dict(REGISTRY), errors
 
 
-def _forget(which: Callable[[Recipe], bool]) -> None:
+def _forget(names: set[str]) -> None:
     """Take recipes out of the registry."""
-    for known in [known for known in REGISTRY.values() if which(known)]:
-        del REGISTRY[known.name]
+    for name in names:
+        del REGISTRY[name]
 
 
 def _execute(path: Path) -> None:

@@ -1,0 +1,242 @@
+"""Follow the event files under a folder while they grow, and keep a summary of every scalar curve.
+
+The rules are those of TensorBoard's data server, so that both show the same: files of one folder are read in the
+order of their names, a half-written last record waits for its rest, and a corrupt record makes its file dead from
+there on while later files are read. Links are not followed. No torch, no numpy: a supervisor runs this.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary as SummaryProto
+
+from danlu.scalars import scalar_of
+from danlu.series import Series, Summary
+from danlu.tfrecord import FOOTER, HEADER, masked_crc
+
+__all__ = ["EventTail", "Summary"]
+
+POLL_BYTES = 32 << 20
+"""Bytes read in one poll; more wait for the next one, so that a poll never takes long."""
+_CHUNK_BYTES = 1 << 20
+MAX_RECORD_BYTES = 256 << 20
+"""A record that claims to be larger is taken for corrupt."""
+MAX_TAGS = 5_000
+MAX_FOLDERS = 2_000
+MAX_DEPTH = 12
+_SETTLED_SECONDS = 1.0
+"""A folder's time of change is trusted once it is this old: a file made within the clock's tick does not move it."""
+_OVERHEAD = HEADER.size + FOOTER.size
+
+
+class _CorruptError(Exception):
+    """What is wrong with the record at the current offset."""
+
+
+@dataclass
+class _File:
+    path: Path
+    prefix: str
+    offset: int = 0
+    dead: bool = False
+
+
+@dataclass
+class _Folder:
+    changed_ns: int = -1
+    """The folder's own time of change when it was listed; -1: list it again."""
+    folders: list[Path] = field(default_factory=list)
+    files: dict[str, _File] = field(default_factory=dict)
+
+
+def _size(file: _File) -> int:
+    """The file's size now; raises when it cannot be the file that was read before."""
+    status = file.path.stat(follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        raise _CorruptError("it is no plain file")
+    if status.st_size < file.offset:
+        raise _CorruptError(f"it shrank from {file.offset} to {status.st_size} bytes")
+    return status.st_size
+
+
+class EventTail:
+    """Reads on in the event files under ``root`` with every :meth:`poll`.
+
+    A tag of a sub-folder's file is prefixed by the folder's path: ``val/loss`` of ``root/logs`` is ``logs/val/loss``.
+
+    Attributes:
+        behind: whether the last poll stopped at its limit with more to read.
+        notes: what could not be read and why, one sentence each, in the order of discovery.
+    """
+
+    def __init__(self, root: Path | str, *, poll_bytes: int = POLL_BYTES) -> None:
+        self._root = Path(root)
+        self._poll_bytes = poll_bytes
+        self._folders: dict[Path, _Folder] = {}
+        self._series: dict[str, Series] = {}
+        self._not_scalar: set[str] = set()
+        self.behind = False
+        self.notes: list[str] = []
+
+    def poll(self) -> dict[str, Summary]:
+        """Read what is new, and return the summaries of the tags that got points since the last poll."""
+        changed: set[str] = set()
+        budget = self._poll_bytes
+        self.behind = False
+        for file in self._files():
+            if file.dead:
+                continue
+            if budget <= 0:
+                self.behind = True
+                break
+            budget -= self._read_on(file, budget, changed)
+        return {tag: self._series[tag].summary() for tag in sorted(changed)}
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    # -- finding files
+
+    def _files(self) -> Iterator[_File]:
+        """Every known event file, folder by folder, in the order of names."""
+        waiting = [(self._root, "", 0)]
+        seen = 0
+        while waiting:
+            path, prefix, depth = waiting.pop()
+            folder = self._listed(path, prefix)
+            if folder is None:
+                continue
+            seen += 1
+            yield from (folder.files[name] for name in sorted(folder.files))
+            if folder.folders and (depth >= MAX_DEPTH or seen + len(waiting) >= MAX_FOLDERS):
+                self._note(f"{path}: too many folders below it, they are not read")
+                continue
+            waiting += [(sub, f"{prefix}{sub.name}/", depth + 1) for sub in reversed(folder.folders)]
+
+    def _listed(self, path: Path, prefix: str) -> _Folder | None:
+        """The folder as last listed, listed anew when it changed; None when it is gone (or not there yet)."""
+        folder = self._folders.setdefault(path, _Folder())
+        try:
+            changed_ns = path.stat(follow_symlinks=path == self._root).st_mtime_ns
+            if changed_ns != folder.changed_ns:
+                settled = time.time_ns() - changed_ns > _SETTLED_SECONDS * 1e9
+                self._list(path, prefix, folder)
+                folder.changed_ns = changed_ns if settled else -1
+        except (FileNotFoundError, NotADirectoryError):
+            del self._folders[path]
+            return None
+        except OSError as error:
+            self._note(f"{path}: {error.strerror}")
+            return None
+        return folder
+
+    def _list(self, path: Path, prefix: str, folder: _Folder) -> None:
+        folders: list[Path] = []
+        names: set[str] = set()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if not entry.name.startswith("."):
+                        folders.append(path / entry.name)
+                elif "tfevents" in entry.name and entry.is_file(follow_symlinks=False):
+                    names.add(entry.name)
+        folder.folders = sorted(folders)
+        for name in names - folder.files.keys():
+            folder.files[name] = _File(path / name, prefix)
+        for name in folder.files.keys() - names:
+            del folder.files[name]
+
+    # -- reading
+
+    def _read_on(self, file: _File, budget: int, changed: set[str]) -> int:
+        """Read whole records from the file's offset on, at most about ``budget`` bytes; returns how many."""
+        start = file.offset
+        try:
+            size = _size(file)
+            if size > start:
+                handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                try:
+                    self._read_records(handle, size, file, start + budget, changed)
+                finally:
+                    os.close(handle)
+        except FileNotFoundError:
+            pass  # deleted since it was listed; the next listing forgets it
+        except PermissionError as error:
+            self._note(f"{file.path}: {error.strerror}")
+        except (_CorruptError, OSError) as error:
+            file.dead = True
+            self._note(f"{file.path}: not read from byte {file.offset} on: {error}")
+        return file.offset - start
+
+    def _read_records(self, handle: int, size: int, file: _File, until: int, changed: set[str]) -> None:
+        want = _CHUNK_BYTES
+        while file.offset < size:
+            if file.offset >= until:
+                self.behind = True
+                return
+            chunk = os.pread(handle, min(want, size - file.offset), file.offset)
+            used, missing = self._parse_chunk(chunk, file, changed)
+            if used == 0 and file.offset + len(chunk) >= size:
+                return  # half a record: its rest is not written yet
+            want = max(_CHUNK_BYTES, missing)
+
+    def _parse_chunk(self, chunk: bytes, file: _File, changed: set[str]) -> tuple[int, int]:
+        """Take the whole records at the start of a chunk.
+
+        Returns:
+            bytes taken, and how many the first record that is not whole needs (0: not known).
+        """
+        start = position = 0
+        while position + HEADER.size <= len(chunk):
+            length, crc = HEADER.unpack_from(chunk, position)
+            if masked_crc(chunk[position : position + 8]) != crc:
+                raise _CorruptError("a record's length does not match its checksum")
+            if length > MAX_RECORD_BYTES:
+                raise _CorruptError(f"a record of {length} bytes is too long")
+            end = position + length + _OVERHEAD
+            if end > len(chunk):
+                return position - start, length + _OVERHEAD
+            data = chunk[position + HEADER.size : end - FOOTER.size]
+            if masked_crc(data) != FOOTER.unpack_from(chunk, end - FOOTER.size)[0]:
+                raise _CorruptError("a record does not match its checksum")
+            try:
+                event = Event.FromString(data)
+            except DecodeError as error:
+                raise _CorruptError("a record is no event") from error
+            if event.HasField("summary"):
+                self._take(event, file.prefix, changed)
+            position = end
+            file.offset += length + _OVERHEAD
+        return position - start, 0
+
+    def _take(self, event: Event, prefix: str, changed: set[str]) -> None:
+        """Add the scalars of one event to their curves."""
+        for value in event.summary.value:
+            tag = prefix + value.tag
+            number = scalar_of(value, known=tag in self._series) if self._may_be_scalar(tag, value) else None
+            if number is None:
+                continue
+            series = self._series.get(tag)
+            if series is None:
+                if len(self._series) >= MAX_TAGS:
+                    self._note(f"{self._root}: more than {MAX_TAGS} scalar tags, the rest is left out")
+                    continue
+                series = self._series[tag] = Series()
+            series.add(event.step, number)
+            changed.add(tag)
+
+    def _may_be_scalar(self, tag: str, value: SummaryProto.Value) -> bool:
+        """Only a tag's first event tells its plugin: what was no scalar then never becomes one."""
+        if tag in self._not_scalar:
+            return False
+        plugin = value.metadata.plugin_data.plugin_name
+        if plugin not in {"", "scalars"} and len(self._not_scalar) < MAX_TAGS:
+            self._not_scalar.add(tag)
+        return plugin in {"", "scalars"}
