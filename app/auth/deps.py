@@ -75,7 +75,8 @@ def public() -> Callable[[Request], Principal | None]:
     """
 
     def guard(request: Request) -> Principal | None:
-        csrf.check(request, ambient=False)
+        settings: Settings = request.app.state.settings
+        csrf.check(request, ambient=sessions.cookie_name(settings) in request.cookies)
         return authenticate(request)
 
     setattr(guard, MARKER, "public")

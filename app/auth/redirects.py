@@ -6,9 +6,9 @@ MAX_LENGTH = 2000
 
 
 def local_path(wanted: str | None) -> str:
-    """`wanted` when it is a path on this server, else `/`.
+    r"""`wanted` when it is a path on this server, else `/`.
 
-    Refused are other schemes and hosts in every spelling that a browser would follow: `//evil`, `/\\evil`,
+    Refused are other schemes and hosts in every spelling that a browser would follow: `//evil`, `/\evil`,
     `javascript:`, `/%2F%2Fevil`, a tab or newline inside (browsers drop those before they parse).
 
     >>> local_path("/runs/12?tab=log"), local_path("//evil"), local_path("javascript:alert(1)")
