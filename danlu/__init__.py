@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from danlu.board import Board
+    from danlu.client import ApiError, Client
     from danlu.recipe import NonFiniteLoss, Params, RunContext, recipe
 
-__version__ = "0.1.0"
+__version__: str
 
-__all__ = ["Board", "NonFiniteLoss", "Params", "RunContext", "recipe"]
+__all__ = ["ApiError", "Board", "Client", "NonFiniteLoss", "Params", "RunContext", "recipe"]
 
 # Public name -> the module that defines it. `danlu.recipe` is both the decorator and its module: the module is
 # callable, because importing it anywhere makes it an attribute of this package.
 _LAZY = {
+    "ApiError": "danlu.client",
+    "Client": "danlu.client",
     "Board": "danlu.board",
     "NonFiniteLoss": "danlu.recipe",
     "Params": "danlu.recipe",
@@ -29,12 +32,24 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module on first use (PEP 562)."""
+    if name == "__version__":
+        return _version()
     if name not in _LAZY:
         raise AttributeError(f"module 'danlu' has no attribute {name!r}")
     module = import_module(_LAZY[name])
     value = module if name == "recipe" else getattr(module, name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    """Read the installed version; importing the reader costs more than all of `import danlu`."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("danlu")
+    except metadata.PackageNotFoundError:
+        return "0+checkout"  # run from a checkout that was never installed
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,92 @@
+"""The demo run of the very first start: submitted in the home's own database, before anybody has an account."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from danlu.commands import output
+from danlu.commands.local import open_database
+from danlu.commands.parent import end_with
+from danlu.commands.serve import ParentOption
+
+if TYPE_CHECKING:
+    from app.config import Settings
+    from app.db import Database
+
+MARKER = "first-start"
+RECIPE = "rings"
+EXPERIMENT = "demo"
+SEED = 42
+PARAMS: dict[str, Any] = {}
+NOTES = "Started by itself on the first start, to have something to look at. Delete it whenever you like."
+WAIT_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+
+def demo(
+    skip: bool = typer.Option(False, "--skip", help="Only note that the first start is over."),
+    parent: int = ParentOption,
+) -> None:
+    """Submit the demo run on the first start of a home without experiments. Later starts never do."""
+    from app.config import load_settings
+
+    if parent is not None:
+        end_with(parent)
+    settings = load_settings()
+    marker = settings.home / MARKER
+    if marker.exists():
+        return
+    if not skip:
+        with open_database(settings) as database:
+            schema = _await_recipe(database)
+            if schema is None:
+                output.note(
+                    f"danlu: no worker offers {RECIPE} after {WAIT_SECONDS:g} s: no demo run this time."
+                )
+                return
+            submit_demo(settings, database, schema)
+    _mark(marker)
+
+
+def submit_demo(settings: Settings, database: Database, schema: dict[str, Any]) -> int | None:
+    """Queue the demo run; its id, or None where there is an experiment already."""
+    from app.clock import utcnow
+    from app.experiments import service
+    from app.experiments.queries import names
+    from app.runs import queue
+    from app.runs.definition import complete
+
+    now = utcnow()
+    params = complete(PARAMS, schema)
+    with database.write() as session:
+        if names(session):
+            return None
+        experiment = service.ensure(session, settings, EXPERIMENT, owner_id=None, now=now)
+        spec = queue.RunSpec(
+            experiment.id, RECIPE, recipe=RECIPE, params=params, seed=SEED, tags=["demo"], notes=NOTES
+        )
+        return queue.submit(session, spec, actor="first start", now=now).id
+
+
+def _await_recipe(database: Database) -> dict[str, Any] | None:
+    """The recipe's schema once the worker has published it; None when it does not within the time."""
+    from app.runs.queries import recipe_named
+
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end:
+        with database.read() as session:
+            found = recipe_named(session, RECIPE)
+            if found is not None and not found.error:
+                return dict(found.schema)
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def _mark(marker: Path) -> None:
+    marker.write_text(
+        "The first start of this home is over: no demo run is made any more.\n", encoding="utf-8"
+    )

@@ -1,0 +1,266 @@
+"""submit, ls, show, logs, cancel: runs, over REST."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import typer
+
+from danlu.client import TERMINAL, ApiError
+from danlu.commands import output
+from danlu.commands.connect import connect
+from danlu.commands.output import Exit, JsonFlag
+from danlu.commands.watch import exit_code, watch
+
+Json = dict[str, Any]
+
+SetOption = typer.Option(
+    None,
+    "--set",
+    "-s",
+    metavar="KEY=VALUE",
+    help="One param; the value is read as JSON, else it is a string.",
+)
+
+
+def submit(
+    recipe: str = typer.Argument(help="Name of a recipe, such as rings."),
+    *,
+    settings: list[str] = SetOption,
+    experiment: str = typer.Option(
+        None, "--experiment", "-e", help="Experiment; made when it is new. Default: the recipe's name."
+    ),
+    name: str = typer.Option(None, help="Name of the run. Default: the recipe's name."),
+    device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:N or mps."),
+    seed: int = typer.Option(None, help="0 to 2^32-1. Default: drawn at random and recorded."),
+    tags: list[str] = typer.Option(None, "--tag", "-t", help="A label; may be repeated."),
+    notes: str = typer.Option(None, help="Free text."),
+    priority: int = typer.Option(None, help="-100 to 100; higher starts earlier."),
+    max_retries: int = typer.Option(None, help="How often to run again after a failure of its own."),
+    timeout: int = typer.Option(None, metavar="SECONDS", help="Stop the training after so many seconds."),
+    wait: bool = typer.Option(False, "--wait", "-w", help="Show progress and exit when the run has ended."),
+    as_json: bool = JsonFlag,
+) -> None:
+    """Queue a run of a recipe.
+
+    With --wait the exit code is 0 when it succeeded, 1 when it failed, 3 when it was cancelled.
+    """
+    with connect() as client:
+        run = client.submit(
+            experiment or recipe,
+            recipe,
+            read_params(settings or []),
+            name=name,
+            device=device,
+            seed=seed,
+            tags=tags or None,
+            notes=notes,
+            priority=priority,
+            max_retries=max_retries,
+            timeout_s=timeout,
+        )
+        if wait:
+            output.note(f"Run {run['id']}: {client.url}/runs/{run['id']}")
+            run = watch(client, run, quiet=as_json)
+        if as_json:
+            output.print_json(run)
+        elif wait:
+            _print_run(run)
+        else:
+            print(f"Run {run['id']} is {run['state']}: {client.url}/runs/{run['id']}")
+    if wait:
+        raise typer.Exit(int(exit_code(run)))
+
+
+def ls(
+    experiment: str = typer.Option(None, "--experiment", "-e", help="Only this experiment (its slug)."),
+    state: str = typer.Option(None, help="Only this state: queued, running, succeeded, failed, cancelled."),
+    tag: str = typer.Option(None, "--tag", "-t", help="Only runs with this tag."),
+    recipe: str = typer.Option(None, help="Only this recipe."),
+    q: str = typer.Option(None, "--search", "-q", help="Text in the name or the notes."),
+    sort: str = typer.Option(None, help="Such as -created, -metrics.val_acc or params.lr."),
+    limit: int = typer.Option(50, "--limit", "-n", min=1, help="At most so many."),
+    as_json: bool = JsonFlag,
+) -> None:
+    """List runs, newest first."""
+    with connect() as client:
+        found = list(
+            client.runs(
+                limit=limit, experiment=experiment, state=state, tag=tag, recipe=recipe, q=q, sort=sort
+            )
+        )
+    if as_json:
+        output.print_json(found)
+        return
+    table = output.table("id", "experiment", "name", "state", "progress", "device", "metrics", "created")
+    for run in found:
+        table.add_row(
+            str(run["id"]),
+            output.markup(experiment_of(run)),
+            output.markup(run.get("name")),
+            output.markup(run["state"], output.STATE_STYLE.get(run["state"], "")),
+            progress_text(run),
+            output.markup(device_of(run)),
+            output.markup(metrics_text(run, 3)),
+            output.markup(str(run.get("created_at", ""))[:16].replace("T", " ")),
+        )
+    output.console().print(table)
+    if not found:
+        output.note("No runs. Queue one: danlu submit rings --wait")
+
+
+def show(run_id: int = typer.Argument(metavar="ID", help="The run."), as_json: bool = JsonFlag) -> None:
+    """Show a run whole: state and reason, params, metrics, timeline of its times."""
+    with connect() as client:
+        run = client.run(run_id)
+    if as_json:
+        output.print_json(run)
+    else:
+        _print_run(run)
+
+
+def logs(
+    run_id: int = typer.Argument(metavar="ID", help="The run."),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Go on until the run has ended."),
+    tail: int = typer.Option(None, "--tail", min=0, metavar="BYTES", help="Only the last so many bytes."),
+    as_json: bool = typer.Option(
+        False, "--json", help='Print {"run", "offset", "text"} per piece, one per line.'
+    ),
+) -> None:
+    """Print what a run wrote to its stdout and stderr."""
+
+    def emit(text: str, after: int) -> None:
+        if as_json:
+            print(json.dumps({"run": run_id, "offset": after, "text": text}), flush=True)
+        else:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    with connect() as client:
+        offset = 0
+        if tail is not None or not follow:
+            text, offset = client.log(run_id, tail=tail)
+            if text:
+                emit(text, offset)
+        if follow:
+            for piece, after in client.follow_log(run_id, offset=offset):
+                emit(piece, after)
+
+
+def cancel(
+    run_ids: list[int] = typer.Argument(metavar="ID…", help="The runs."),
+    wait: bool = typer.Option(False, "--wait", "-w", help="Exit when all of them have ended."),
+    as_json: bool = JsonFlag,
+) -> None:
+    """Ask runs to stop. Asking again changes nothing; a run that has ended stays as it is (exit code 2)."""
+    refused: list[ApiError] = []
+    runs: list[Json] = []
+    with connect() as client:
+        for run_id in run_ids:
+            try:
+                runs.append(client.cancel(run_id))
+            except ApiError as error:
+                if error.status not in {404, 409}:
+                    raise
+                refused.append(error)
+                output.note(f"danlu: run {run_id}: {error}")
+        if wait:
+            runs = [client.wait(run["id"]) for run in runs]
+    if as_json:
+        output.print_json(runs)
+    else:
+        for run in runs:
+            stopping = "" if run["state"] in TERMINAL else ", asked to stop"
+            print(f"Run {run['id']} is {run['state']}{stopping}")
+    if refused:
+        raise typer.Exit(int(Exit.USAGE))
+
+
+def read_params(settings: list[str]) -> Json:
+    """`["lr=0.1", "name=x"]` as params: the value is JSON where it is valid JSON, else a string."""
+    params: Json = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            output.fail(f"--set takes KEY=VALUE, not {setting!r}", Exit.USAGE)
+        params[key.strip()] = read_value(text)
+    return params
+
+
+def read_value(text: str) -> object:
+    """JSON, else the text itself. NaN and Infinity are no JSON and stay text, for the server to refuse by name."""
+
+    def refuse(constant: str) -> object:
+        raise ValueError(constant)
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return text
+
+
+def experiment_of(run: Json) -> str:
+    """The slug, whichever way the answer holds it."""
+    experiment = run.get("experiment")
+    return str(experiment.get("slug") if isinstance(experiment, dict) else experiment or "")
+
+
+def device_of(run: Json) -> str:
+    """The device that it runs on, or the one that it asked for."""
+    return str(run.get("resolved_device") or run.get("device") or "")
+
+
+def progress_text(run: Json) -> str:
+    """Such as `epoch 3/100` or `120/2000`; empty before there is any."""
+    progress = run.get("progress") or {}
+    for done, total, label in (("epoch", "epochs", "epoch "), ("step", "total", "")):
+        if progress.get(done) is not None:
+            whole = f"/{progress[total]}" if progress.get(total) is not None else ""
+            return f"{label}{progress[done]}{whole}"
+    return ""
+
+
+def metrics_text(run: Json, limit: int | None = None) -> str:
+    """`tag last` of the first tags, by name."""
+    metrics = run.get("metrics") or {}
+    return "  ".join(f"{tag} {output.number(metrics[tag].get('last'))}" for tag in sorted(metrics)[:limit])
+
+
+def _print_run(run: Json) -> None:
+    """The run as rows of name and value."""
+    table = output.table("", "")
+    table.show_header = False
+    state = output.markup(run["state"], output.STATE_STYLE.get(run["state"], ""))
+    rows: list[tuple[str, str]] = [
+        ("run", output.markup(f"{run['id']}  {run.get('name', '')}  ({experiment_of(run)})")),
+        ("state", " ".join(part for part in (state, output.markup(run.get("reason") or "")) if part)),
+        ("detail", output.markup(run.get("detail") or run.get("waiting_reason") or "")),
+        ("progress", progress_text(run)),
+        ("recipe", output.markup(run.get("recipe") or run.get("entrypoint") or "")),
+        ("params", output.markup(json.dumps(run.get("params") or {}, ensure_ascii=False))),
+        ("device", output.markup(device_of(run))),
+        ("seed", output.markup(run.get("seed") if run.get("seed") is not None else "")),
+        ("attempt", output.markup(run.get("attempt") or "")),
+        ("tags", output.markup(", ".join(run.get("tags") or []))),
+        ("notes", output.markup(run.get("notes") or "")),
+    ]
+    rows += [
+        (name, output.markup(run.get(name) or "")) for name in ("created_at", "started_at", "finished_at")
+    ]
+    for name, shown in rows:
+        if shown:
+            table.add_row(f"[dim]{name.removesuffix('_at')}[/]", shown)
+    output.console().print(table)
+    _print_metrics(run.get("metrics") or {})
+
+
+def _print_metrics(metrics: dict[str, Json]) -> None:
+    if not metrics:
+        return
+    table = output.table("metric", "last", "min", "max", "step")
+    for tag in sorted(metrics):
+        cells = (output.number(metrics[tag].get(name)) for name in ("last", "min", "max", "step"))
+        table.add_row(output.markup(tag), *cells)
+    output.console().print(table)
