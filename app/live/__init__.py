@@ -1,0 +1,1 @@
+"""The live stream: one poller per app, any number of subscribers, server-sent events."""
