@@ -2,15 +2,16 @@
 
 On SQLite each writing transaction begins with BEGIN IMMEDIATE: a deferred one that reads first and writes later
 fails at once with "database is locked" whatever the timeout, or claims a run twice.
+
+Endpoints open their own short transactions (`app.deps.DbDep`): see ARCHITECTURE.md, "Transactions end inside the endpoint".
 """
 
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Annotated, NewType
+from typing import NewType
 
-from fastapi import Depends, Request
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.orm import Session
@@ -102,21 +103,3 @@ def _postgres_engine(url: str, pool_size: int) -> Engine:
             "tcp_user_timeout": 8000,
         },
     )
-
-
-def _read_session(request: Request) -> Iterator[ReadSession]:
-    database: Database = request.app.state.db
-    with database.read() as session:
-        yield session
-
-
-def _write_session(request: Request) -> Iterator[WriteSession]:
-    database: Database = request.app.state.db
-    with database.write() as session:
-        yield session
-
-
-# scope="function": the exit of the dependency, and so the commit, happens before the response is sent. With the
-# default scope a commit that fails would leave the client with a 201 for a row that does not exist.
-ReadDep = Annotated[ReadSession, Depends(_read_session, scope="function")]
-WriteDep = Annotated[WriteSession, Depends(_write_session, scope="function")]

@@ -32,8 +32,8 @@ def migrate(settings: Settings, database: Database) -> None:
     """
     try:
         if database.is_sqlite:
-            _check_sqlite_file(settings)
             with _file_lock(settings.home / "migrate.lock"):
+                _check_sqlite_file(settings)
                 _upgrade(settings, database)
         else:
             _upgrade(settings, database)

@@ -1,72 +1,13 @@
 """The tables. Rules that the code must never break are CHECK constraints here, on SQLite and PostgreSQL alike."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    CheckConstraint,
-    DateTime,
-    Dialect,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.orm import Base, Id, one_of
 from app.runs.words import REASONS, STATES, TERMINAL_STATES
-
-# SQLite makes ids only of INTEGER columns; PostgreSQL gets 64 bits.
-Id = BigInteger().with_variant(Integer, "sqlite")
-
-
-class Moment(TypeDecorator[datetime]):
-    """A moment in UTC: timezone-aware in Python, naive UTC in SQLite, `timestamptz` in PostgreSQL."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times, which would mean something else on the other database."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment needs a time zone")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Always aware, in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """Constraint names are the same on both databases, so that one migration tree serves them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, list[Any]: JSON, str: Text}  # noqa: RUF012
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
 class User(Base):
@@ -87,7 +28,7 @@ class User(Base):
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 
-    __table_args__ = (CheckConstraint(_one_of("role", ("admin", "member")), name="role"),)
+    __table_args__ = (CheckConstraint(one_of("role", ("admin", "member")), name="role"),)
 
 
 class LoginSession(Base):
@@ -121,7 +62,7 @@ class ApiToken(Base):
     revoked_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint(_one_of("scope", ("read", "submit", "admin")), name="scope"),
+        CheckConstraint(one_of("scope", ("read", "submit", "admin")), name="scope"),
         {"sqlite_autoincrement": True},
     )
 
@@ -216,14 +157,12 @@ class Run(Base):
 
     __table_args__ = (
         UniqueConstraint("experiment_id", "slug"),
-        CheckConstraint(_one_of("state", STATES), name="state"),
-        CheckConstraint("reason IS NULL OR " + _one_of("reason", REASONS), name="reason"),
-        CheckConstraint(
-            f"(finished_at IS NOT NULL) = ({_one_of('state', TERMINAL_STATES)})", name="finished"
-        ),
+        CheckConstraint(one_of("state", STATES), name="state"),
+        CheckConstraint("reason IS NULL OR " + one_of("reason", REASONS), name="reason"),
+        CheckConstraint(f"(finished_at IS NOT NULL) = ({one_of('state', TERMINAL_STATES)})", name="finished"),
         CheckConstraint("(lease_token IS NOT NULL) = (state = 'running')", name="lease"),
         CheckConstraint(
-            f"(reason IS NOT NULL) OR NOT ({_one_of('state', TERMINAL_STATES)})", name="has_reason"
+            f"(reason IS NOT NULL) OR NOT ({one_of('state', TERMINAL_STATES)})", name="has_reason"
         ),
         # claim(): the next queued run, highest priority first, oldest first
         Index(
@@ -309,7 +248,7 @@ class Worker(Base):
     started_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
 
-    __table_args__ = (CheckConstraint(_one_of("state", ("up", "draining", "gone")), name="state"),)
+    __table_args__ = (CheckConstraint(one_of("state", ("up", "draining", "gone")), name="state"),)
 
 
 class Recipe(Base):

@@ -4,7 +4,8 @@ from typing import Any
 
 from alembic import context
 
-from app.models import Base, Moment
+import app.models  # noqa: F401 - fills the metadata
+from app.orm import Base, Moment
 
 
 def render_item(kind: str, item: Any, _autogen: Any) -> str | bool:

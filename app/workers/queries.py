@@ -96,12 +96,9 @@ def report(
     Raises:
         LostLease: the run is no longer the caller's; nothing was written.
     """
-    changed = session.execute(
-        update(Run)
-        .where(Run.id == run_id, Run.lease_token == token)
-        .values(updated_at=now, **(progress or {}))
-    )
-    if changed.rowcount != 1:
+    held = update(Run).where(Run.id == run_id, Run.lease_token == token)
+    changed = session.scalar(held.values(updated_at=now, **(progress or {})).returning(Run.id))
+    if changed is None:
         raise LostLease(f"run {run_id} is no longer held with this lease")
     write_metrics(session, run_id, metrics, now)
 

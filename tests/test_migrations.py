@@ -1,0 +1,98 @@
+"""The schema: from migrations only, the same as the models, guarded against two starters and newer databases."""
+
+import sqlite3
+import threading
+import warnings
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from app import migrate as migration
+from app.config import Settings, load_settings
+from app.db import Database
+from app.errors import StartupError
+from app.orm import Base
+
+
+def test_models_and_migrations_agree(database: Database) -> None:
+    # SQLite cannot reflect the index on an expression; PostgreSQL, in the same test, can.
+    hidden = "ix_run_queue" if database.is_sqlite else None
+    with database.engine.connect() as connection, warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="autogenerate skipping metadata-specified expression-based index"
+        )
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_object": lambda _o, name, *_: name != hidden}
+        )
+        difference = compare_metadata(context, Base.metadata)
+    assert difference == []
+
+
+def test_down_and_up_again(settings: Settings, database: Database) -> None:
+    with database.engine.connect() as connection:
+        command.downgrade(migration._config(connection), "base")
+        connection.commit()
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+    assert not migration.is_current(database)
+    migration.migrate(settings, database)
+    assert migration.is_current(database)
+
+
+def test_eight_starters_at_once(settings: Settings) -> None:
+    if not settings.db_url.startswith("sqlite"):
+        pytest.skip("the template is migrated already")
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        database = Database(settings.db_url)
+        try:
+            migration.migrate(settings, database)
+        except BaseException as error:  # noqa: BLE001 - shown by the assertion
+            failures.append(error)
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_a_newer_database_is_refused_and_untouched(settings: Settings, database: Database) -> None:
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = 'ffffffffffff'"))
+    with pytest.raises(StartupError, match="newer Danlu"):
+        migration.migrate(settings, database)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"", "is empty"), (b"not a database, surely" * 99, "not an SQLite")]
+)
+def test_a_file_that_is_no_database_is_never_overwritten(home: Path, content: bytes, says: str) -> None:
+    (home / "danlu.db").write_bytes(content)
+    settings = load_settings(home=home)
+    with pytest.raises(StartupError, match=says):
+        migration.migrate(settings, Database(settings.db_url))
+    assert (home / "danlu.db").read_bytes() == content
+
+
+def test_the_copy_kept_before_an_upgrade_holds_what_is_in_the_wal(
+    sqlite_settings: Settings, sqlite_database: Database
+) -> None:
+    with sqlite_database.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO experiment (slug, name, description, created_at, updated_at) VALUES ('a','A','','2026-01-01','2026-01-01')"
+            )
+        )
+    copy = migration.keep_copy(sqlite_settings.home / "danlu.db", "abc")
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT slug FROM experiment").fetchall() == [("a",)]
+    connection.close()
+    assert copy.stat().st_mode & 0o777 == 0o600
