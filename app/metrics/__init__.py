@@ -1,0 +1,1 @@
+"""Metric series, read from the event files through TensorBoard's own data server."""

@@ -1,0 +1,126 @@
+"""Scalars of runs, from whichever data servers hold them. Waits on child processes; call it from a thread."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from app.errors import GatewayTimeout
+from app.metrics import series
+from app.metrics.dataserver import Points, ScalarReader, ServerGoneError
+from app.metrics.queries import RunFolder
+from app.tensorboard.manager import Source, TensorBoards
+
+YOUNG = 3.0  # seconds after its start in which a data server may still be reading for the first time
+Result = TypeVar("Result")
+
+
+def read_series(
+    boards: TensorBoards,
+    reader: ScalarReader,
+    runs: Sequence[RunFolder],
+    *,
+    tags: Sequence[str] | None = None,
+    axis: series.XAxis = "step",
+    at_most: int = 1000,
+) -> list[series.Series]:
+    """Every scalar series of these runs, in the runs' order and then by tag.
+
+    Args:
+        boards: the manager of the data servers.
+        reader: the client.
+        runs: of one or several experiments.
+        tags: only these; None for all.
+        axis: what `x` is.
+        at_most: points per series, 0 for all.
+
+    Raises:
+        Unavailable: a data server does not come up.
+        GatewayTimeout: one does not answer, and neither does its successor.
+    """
+    found: dict[int, dict[str, Points]] = {}
+    for experiment, members in _by_experiment(runs).items():
+        slugs = [run.slug for run in members]
+
+        def read(source: Source, slugs: Sequence[str] = slugs) -> dict[str, dict[str, Points]]:
+            names = [name for slug in slugs for name in source.names[slug]]
+            wanted = None if tags is None else _own_tags(tags, source, slugs)
+            return reader.read(source.address, names, wanted) if names else {}
+
+        source, answer = _ask(boards, reader, experiment, slugs, read)
+        for run in members:
+            everything = {
+                _prefix(run.slug, name) + own: points
+                for name in source.names[run.slug]
+                for own, points in answer.get(name, {}).items()
+            }
+            # The server was asked for every tag of every run: what a folder's name made of a tag is left out here.
+            found[run.id] = {t: points for t, points in everything.items() if tags is None or t in tags}
+    kept = boards.limits.scalars
+    return [
+        series.make(run.id, tag, points, axis=axis, at_most=at_most, kept=kept)
+        for run in runs
+        for tag, points in sorted(found[run.id].items())
+    ]
+
+
+def read_tags(boards: TensorBoards, reader: ScalarReader, run: RunFolder) -> list[str]:
+    """Names of all scalar tags of a run, sorted.
+
+    Raises:
+        Unavailable: the data server does not come up.
+        GatewayTimeout: it does not answer, and neither does its successor.
+    """
+
+    def read(source: Source) -> dict[str, list[str]]:
+        names = source.names[run.slug]
+        return reader.tags(source.address, names) if names else {}
+
+    _, answer = _ask(boards, reader, run.experiment, [run.slug], read)
+    return sorted(_prefix(run.slug, name) + tag for name, tags in answer.items() for tag in tags)
+
+
+def _ask(
+    boards: TensorBoards,
+    reader: ScalarReader,
+    experiment: str,
+    slugs: Sequence[str],
+    read: Callable[[Source], Result],
+) -> tuple[Source, Result]:
+    """Ask an experiment's data server, and its successor when it is found dead."""
+    avoid: str | None = None
+    for _ in range(2):
+        source = boards.source(experiment, slugs, avoid=avoid)
+        try:
+            _await_loaded(reader, source)
+            return source, read(source)
+        except ServerGoneError as gone:
+            avoid = gone.address
+    raise GatewayTimeout("The metrics' data server does not answer.", retry_after=5)
+
+
+def _await_loaded(reader: ScalarReader, source: Source) -> None:
+    """Give a server that has just started the time to read what is there: it answers before it has."""
+    wanted = {name for names in source.names.values() for name in names}
+    age = source.age
+    while age < YOUNG and not wanted <= reader.loaded(source.address):
+        time.sleep(0.02)
+        age += 0.06  # the sleep, and the call's own 44 ms
+
+
+def _by_experiment(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
+    grouped: dict[str, list[RunFolder]] = defaultdict(list)
+    for run in runs:
+        grouped[run.experiment].append(run)
+    return grouped
+
+
+def _prefix(run_slug: str, name: str) -> str:
+    """What comes before a tag of an event file below the run's folder: "sub/dir/", or nothing."""
+    return name[len(run_slug) + 1 :] + "/" if name != run_slug else ""
+
+
+def _own_tags(tags: Sequence[str], source: Source, slugs: Sequence[str]) -> list[str]:
+    """The tags as the event files call them: without the folders that we put before them."""
+    prefixes = {_prefix(slug, name) for slug in slugs for name in source.names[slug]}
+    return sorted({tag.removeprefix(prefix) for tag in tags for prefix in prefixes})

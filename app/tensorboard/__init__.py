@@ -1,0 +1,1 @@
+"""TensorBoard and its data server: one of each per experiment, on demand, behind our login."""

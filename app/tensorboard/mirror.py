@@ -1,0 +1,168 @@
+"""What the children see of an experiment: its event files, and nothing else.
+
+A run's folder belongs to the script that runs in it. The data server follows symbolic links, reads whatever is
+called `*tfevents*` and walks every folder each second, `./datasets` with its hundred thousand images too; the
+projector opens any path that a file in the folder names. So the children are shown a folder of ours with the
+same tree, in which there are only hard links to regular event files. (An event file that cannot be linked, on
+another file system, is left to a symbolic link, which then is as trustworthy as the script.)
+"""
+
+import logging
+import os
+import shutil
+import stat
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+EVENT_MARK = "tfevents"
+MAX_DEPTH = 16
+SETTLED_NS = 2_000_000_000  # a folder changed more recently is read again: its time stamp may be coarse
+
+
+@dataclass
+class _Folder:
+    """What a folder held when it was read last."""
+
+    changed_ns: int = -1
+    read_ns: int = 0
+    folders: list[str] = field(default_factory=list)
+    events: dict[str, tuple[int, int]] = field(default_factory=dict)  # name → device, inode
+
+
+class Mirror:
+    """Keeps `target` the same as the event files below `source`. Thread-safe.
+
+    Args:
+        source: the experiment's folder; may be missing, and may come back.
+        target: ours; what stands there is removed at the first `sync`.
+    """
+
+    def __init__(self, source: Path, target: Path) -> None:
+        self.source = source
+        self.target = target
+        self._lock = threading.Lock()
+        self._known: dict[str, _Folder] = {}
+        self._linked: dict[str, dict[str, tuple[int, int]]] = {}
+        self._fresh = True
+        self._synced = 0.0
+
+    def sync(self, *, older_than: float = 0.0) -> None:
+        """Bring the target up to date, unless that was done less than `older_than` seconds ago.
+
+        Raises:
+            OSError: the target cannot be written.
+        """
+        with self._lock:
+            if self._synced and time.monotonic() - self._synced < older_than:
+                return
+            if self._fresh:
+                shutil.rmtree(self.target, ignore_errors=True)
+                self.target.mkdir(parents=True)
+                self._fresh = False
+            seen: dict[str, _Folder] = {}
+            self._read("", 0, seen)
+            self._known = seen
+            self._apply({name: folder.events for name, folder in seen.items() if folder.events})
+            self._synced = time.monotonic()
+
+    def runs(self, run_slug: str) -> list[str]:
+        """Names, as the data server has them, of the folders with event files at or below a run's folder."""
+        with self._lock:
+            below = run_slug + "/"
+            return sorted(name for name in self._linked if name == run_slug or name.startswith(below))
+
+    def remove(self) -> None:
+        """Take the target away, so that deleted event files give their space back."""
+        with self._lock:
+            shutil.rmtree(self.target, ignore_errors=True)
+            self._known, self._linked, self._fresh, self._synced = {}, {}, True, 0.0
+
+    def _read(self, name: str, depth: int, seen: dict[str, _Folder]) -> None:
+        path = self.source / name if name else self.source
+        try:
+            info = path.lstat()
+            if not stat.S_ISDIR(info.st_mode):
+                return
+            folder = self._known.get(name)
+            if folder is None or folder.changed_ns != info.st_mtime_ns or _unsettled(folder):
+                folder = _scan(path, info.st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return  # removed meanwhile, or closed to us: not there
+        seen[name] = folder
+        if depth < MAX_DEPTH:
+            for child in folder.folders:
+                self._read(f"{name}/{child}" if name else child, depth + 1, seen)
+
+    def _apply(self, wanted: dict[str, dict[str, tuple[int, int]]]) -> None:
+        for name, events in self._linked.items():
+            gone = [event for event, ident in events.items() if wanted.get(name, {}).get(event) != ident]
+            for event in gone:
+                (self.target / name / event).unlink(missing_ok=True)
+        for name in sorted(self._linked.keys() - wanted.keys(), reverse=True):
+            _remove_empty(self.target / name, self.target)
+        linked: dict[str, dict[str, tuple[int, int]]] = {}
+        for name, events in wanted.items():
+            before = self._linked.get(name, {})
+            new = [event for event, ident in events.items() if before.get(event) != ident]
+            if new:
+                (self.target / name).mkdir(parents=True, exist_ok=True)
+            failed = {
+                event for event in new if not _link(self.source / name / event, self.target / name / event)
+            }
+            linked[name] = {event: ident for event, ident in events.items() if event not in failed}
+        self._linked = {name: events for name, events in linked.items() if events}
+
+
+def _unsettled(folder: _Folder) -> bool:
+    return folder.read_ns - folder.changed_ns < SETTLED_NS
+
+
+def _scan(path: Path, changed_ns: int) -> _Folder:
+    folder = _Folder(changed_ns, time.time_ns())
+    with os.scandir(path) as entries:
+        for entry in entries:
+            try:
+                entry.name.encode("utf-8")
+            except UnicodeEncodeError:
+                continue  # TensorBoard's run names are UTF-8
+            if entry.is_dir(follow_symlinks=False):
+                folder.folders.append(entry.name)
+            elif EVENT_MARK in entry.name and entry.is_file(follow_symlinks=False):
+                info = entry.stat(follow_symlinks=False)
+                folder.events[entry.name] = (info.st_dev, info.st_ino)
+    return folder
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        target.unlink(missing_ok=True)
+        target.hardlink_to(source)
+        # Between the look and the link the file may have been exchanged for a symbolic link or a FIFO.
+        if stat.S_ISREG(target.lstat().st_mode):
+            return True
+        target.unlink()
+        return False
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        log.debug("%s cannot be hard-linked (%s)", source, error)
+    try:
+        target.symlink_to(source)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove_empty(path: Path, stop: Path) -> None:
+    while path != stop:
+        try:
+            path.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return  # still holds another run's folder
+        path = path.parent

@@ -1,0 +1,79 @@
+"""A child's stderr: always drained, kept in a capped file and as a short tail for error messages."""
+
+import os
+import re
+import threading
+from collections import deque
+from pathlib import Path
+from typing import IO
+
+LIMIT_BYTES = 1 << 20
+TAIL_LINES = 20
+LINE_BYTES = 2000
+_PORT = re.compile(rb" at https?://[^\s/]+:(\d+)/")
+
+
+class StderrLog:
+    """Drains a pipe in a thread of its own until its end.
+
+    An undrained pipe stops the child at 64 KiB, and a child that complains on each reload would fill the disk:
+    so all is read, and at most twice `limit` bytes are kept (the file and its predecessor, `.1`).
+
+    Args:
+        pipe: read end of the child's stderr; closed here at its end.
+        path: the log file, truncated now.
+        limit: bytes after which the file is rotated.
+    """
+
+    def __init__(self, pipe: IO[bytes], path: Path, *, limit: int = LIMIT_BYTES) -> None:
+        self.path = path
+        self._pipe = pipe
+        self._limit = limit
+        self._lines: deque[bytes] = deque(maxlen=TAIL_LINES)
+        self._partial = b""
+        self._port: int | None = None
+        self._thread = threading.Thread(target=self._drain, name=f"stderr-{path.parent.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int | None:
+        """The port in the first line that announces one (`… at http://HOST:PORT/`); None until then."""
+        return self._port
+
+    def tail(self) -> list[str]:
+        """The last lines, cut to a sane length."""
+        lines = [*self._lines, self._partial]
+        return [line.decode("utf-8", "replace").rstrip() for line in lines if line.strip()]
+
+    def join(self, timeout: float) -> None:
+        """Wait until the pipe has ended, so that the last words are in `tail`; seconds."""
+        self._thread.join(timeout)
+
+    def _drain(self) -> None:
+        written = 0
+        file = self.path.open("wb")
+        try:
+            while chunk := os.read(self._pipe.fileno(), 1 << 16):
+                if written + len(chunk) > self._limit:
+                    file.close()
+                    self.path.replace(self.path.with_name(self.path.name + ".1"))
+                    file = self.path.open("wb")
+                    written = 0
+                file.write(chunk[: self._limit])
+                file.flush()
+                written += len(chunk)
+                self._split(chunk)
+        except FileNotFoundError:
+            # The folder was removed with its experiment while the child was still talking: nobody asks any more.
+            pass
+        finally:
+            file.close()
+            self._pipe.close()
+
+    def _split(self, chunk: bytes) -> None:
+        *whole, rest = (self._partial + chunk).split(b"\n")
+        for line in whole:
+            if self._port is None and (found := _PORT.search(line)):
+                self._port = int(found.group(1))
+            self._lines.append(line[:LINE_BYTES])
+        self._partial = rest[:LINE_BYTES]
