@@ -1,0 +1,25 @@
+"""The REST surface, put together: `/api/v1/…`, its documentation, and the health of the server beside it."""
+
+from fastapi import APIRouter
+
+from app.api import docs, health, recipes, workers
+from app.experiments import routes as experiments
+from app.live import routes as live
+from app.metrics import routes as metrics
+from app.runs import routes as runs
+from app.runs import routes_files
+from app.tensorboard import routes as tensorboard
+
+__all__ = ["api_router", "health_router"]
+
+_ours = APIRouter(prefix="/api/v1")
+for _subject in (experiments, recipes, runs, routes_files, workers):
+    _ours.include_router(_subject.router)
+
+api_router = APIRouter()
+"""Everything below /api."""
+for _router in (_ours, metrics.router, tensorboard.router, live.router, docs.router):
+    api_router.include_router(_router)
+
+health_router = health.router
+"""/healthz, /readyz, /metrics/prometheus."""

@@ -1,0 +1,1 @@
+"""Experiments: named groups of runs, each with one TensorBoard."""

@@ -1,0 +1,113 @@
+"""The files of a run: listed and opened without following any link that the run has made."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from app.clock import rfc3339
+from app.errors import NotFound
+
+MAX_FILES = 10_000
+"""Files looked at for one list."""
+MAX_DEPTH = 16
+PRIVATE = ".danlu"
+"""Folder of what the worker and the run process tell each other; not shown."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A regular file of a run, open for reading; whoever got it closes it."""
+
+    file: BinaryIO
+    size: int
+    modified_ns: int
+
+
+def list_files(folder: Path, *, after: str | None = None, limit: int = 50) -> tuple[list[Json], str | None]:
+    """Files below a run's folder by path, and the path after which the next page begins.
+
+    Links, sockets and the private folder are left out; of more than 10,000 files the first ones are listed.
+    """
+    found: list[Json] = []
+    paths = sorted(_walk(folder), key=lambda item: item[0])
+    for path, info in paths:
+        if after is not None and path <= after:
+            continue
+        if len(found) == limit:
+            return found, str(found[-1]["path"])
+        modified = datetime.fromtimestamp(info.st_mtime, UTC)
+        found.append({"path": path, "size": info.st_size, "modified_at": rfc3339(modified)})
+    return found, None
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of regular files, at most `MAX_FILES` of them."""
+    todo: list[tuple[Path, str, int]] = [(folder, "", 0)]
+    seen = 0
+    while todo:
+        place, prefix, depth = todo.pop()
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # gone meanwhile, or closed by its script
+        for entry in entries:
+            path = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                if depth < MAX_DEPTH and path != PRIVATE:
+                    todo.append((Path(entry.path), f"{path}/", depth + 1))
+                continue
+            seen += 1
+            if seen > MAX_FILES:
+                return
+            if entry.is_file(follow_symlinks=False) and _shown(entry.name):
+                yield path, entry.stat(follow_symlinks=False)
+
+
+def _shown(name: str) -> bool:
+    """Whether a file's name can stand in JSON and in a URL: a script may use any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def open_file(folder: Path, path: str) -> Opened:
+    """Open a file below a run's folder, one path component at a time and never through a link.
+
+    Raises:
+        NotFound: no regular file is there, whatever the path tries to say.
+    """
+    parts = path.split("/")
+    missing = NotFound(f"The run has no file {path[:200]!r}.")
+    if parts[0] == PRIVATE or any(part in {"", ".", ".."} or "\0" in part for part in parts):
+        raise missing
+    try:
+        return _opened(folder, parts)
+    except (OSError, ValueError) as error:
+        raise missing from error
+
+
+def _opened(folder: Path, parts: list[str]) -> Opened:
+    walk = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    place = os.open(folder, walk | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, walk | os.O_DIRECTORY, dir_fd=place)
+            os.close(place)
+            place = below
+        # A FIFO would wait for its writer without O_NONBLOCK.
+        file = os.open(parts[-1], walk | os.O_NONBLOCK, dir_fd=place)
+    finally:
+        os.close(place)
+    info = os.fstat(file)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(file)
+        raise FileNotFoundError(parts[-1])
+    return Opened(os.fdopen(file, "rb"), info.st_size, info.st_mtime_ns)

@@ -1,0 +1,31 @@
+"""What `GET /runs` may be asked: the query string, typed and bounded."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.fields import Text
+from app.runs.words import RunState
+
+
+class RunListQuery(BaseModel):
+    """Filters are joined with "and"; `state` and `recipe` may be repeated for "or", `tag` for "and"."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    experiment: Text | None = Field(None, description="Slug of an experiment.")
+    state: list[RunState] = Field([], max_length=5)
+    tag: list[Text] = Field([], max_length=32)
+    recipe: list[Text] = Field([], max_length=32)
+    q: Text | None = Field(
+        None, description="Found in the name or the notes, as it is written; case of ASCII ignored."
+    )
+    sort: Text = Field(
+        "-created",
+        description="created, updated, started, finished, name, state, recipe, experiment, priority, duration, "
+        "metrics.TAG or params.KEY; a minus before it turns it round. Missing values come last.",
+    )
+    cursor: Annotated[str, Field(max_length=8_000)] | None = Field(
+        None, description="`next` of the page before."
+    )
+    limit: Annotated[int, Field(ge=1, le=500)] = 50

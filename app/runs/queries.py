@@ -1,0 +1,203 @@
+"""Reads of runs, as JSON; and the writes of a run's labels and of its removal. A fixed number of queries each."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Row, Select, Update, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.clock import utcnow
+from app.config import Settings
+from app.disk import shortage
+from app.errors import Conflict, NotFound
+from app.models import Experiment, IdempotencyKey, Metric, Recipe, Run, RunEvent, User, Worker
+from app.runs.views import Json, Offer, RunRow, Waiting, event_json, run_json, waiting_reason
+from app.runs.words import TERMINAL_STATES, RunState
+
+
+def run_rows() -> Select[Run, str, str, str, str]:
+    """The runs that are not being deleted, each with the names that its JSON shows; to be narrowed further."""
+    return (
+        select(Run, Experiment.slug, Experiment.name, Worker.name, User.username)
+        .join(Experiment, Experiment.id == Run.experiment_id)
+        .outerjoin(Worker, Worker.id == Run.worker_id)
+        .outerjoin(User, User.id == Run.owner_id)
+        .where(Run.deleted_at.is_(None), Experiment.deleted_at.is_(None))
+    )
+
+
+def get_row(session: Session, run_id: int) -> RunRow:
+    """One run.
+
+    Raises:
+        NotFound: there is none, or it is being deleted.
+    """
+    found = session.execute(run_rows().where(Run.id == run_id)).first()
+    if found is None:
+        raise NotFound(f"There is no run {run_id}.")
+    return _row(found)
+
+
+def run_dict(session: Session, settings: Settings, run_id: int, now: datetime | None = None) -> Json:
+    """The JSON of `GET /api/v1/runs/{id}` (see `app.runs.views`); `now`, for durations, is the clock's by default.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    return to_json(session, settings, [get_row(session, run_id)], now or utcnow())[0]
+
+
+def run_dicts(
+    session: Session, settings: Settings, run_ids: Sequence[int], now: datetime | None = None
+) -> list[Json]:
+    """As `run_dict` for several runs, in the order given; runs that are gone are left out."""
+    found = (_row(row) for row in session.execute(run_rows().where(Run.id.in_(run_ids))))
+    rows = {row.run.id: row for row in found}
+    return to_json(session, settings, [rows[run_id] for run_id in run_ids if run_id in rows], now or utcnow())
+
+
+def _row(row: Row[Run, str, str, str, str]) -> RunRow:
+    return RunRow(row[0], row[1], row[2], row[3], row[4])
+
+
+def to_json(session: Session, settings: Settings, rows: Sequence[RunRow], now: datetime) -> list[Json]:
+    """Rows as JSON: one query for all metrics, and where runs are queued one for positions, one for workers."""
+    started = [row.run.id for row in rows if row.run.attempt]
+    metrics = metrics_of(session, started)
+    waits = waiting(session, settings, [row.run for row in rows if row.run.state == RunState.QUEUED], now)
+    return [run_json(row, metrics.get(row.run.id, ()), waits.get(row.run.id), now) for row in rows]
+
+
+def metrics_of(session: Session, run_ids: Sequence[int]) -> dict[int, list[Metric]]:
+    """The metric summaries of these runs, by tag."""
+    found: defaultdict[int, list[Metric]] = defaultdict(list)
+    if run_ids:
+        query = select(Metric).where(Metric.run_id.in_(run_ids)).order_by(Metric.run_id, Metric.tag)
+        for metric in session.scalars(query):
+            found[metric.run_id].append(metric)
+    return found
+
+
+def waiting(session: Session, settings: Settings, runs: Sequence[Run], now: datetime) -> dict[int, Waiting]:
+    """Position and reason of each queued run."""
+    if not runs:
+        return {}
+    places = _positions(session, runs)
+    offers = live_offers(session, settings, now)
+    disk = shortage(settings)
+    return {
+        run.id: Waiting(places[run.id], waiting_reason(run, places[run.id], offers, disk, now))
+        for run in runs
+    }
+
+
+def _positions(session: Session, runs: Sequence[Run]) -> dict[int, int]:
+    """Places in the queue, 1 first, as claim() takes them: by priority, then oldest first."""
+    queued = Run.state == RunState.QUEUED.value
+    if len(runs) == 1:
+        run = runs[0]
+        earlier = or_(Run.priority > run.priority, and_(Run.priority == run.priority, Run.id < run.id))
+        ahead = session.scalar(select(func.count()).select_from(Run).where(queued, earlier))
+        return {run.id: 1 + (ahead or 0)}
+    place = func.row_number().over(order_by=(Run.priority.desc(), Run.id)).label("place")
+    queue = select(Run.id, place).where(queued).subquery()
+    rows = session.execute(select(queue.c.id, queue.c.place).where(queue.c.id.in_([run.id for run in runs])))
+    return {run.id: 1 for run in runs} | {row[0]: row[1] for row in rows}
+
+
+def live_offers(session: Session, settings: Settings, now: datetime) -> list[Offer]:
+    """What the live workers have: those heard of within the lease's length."""
+    heard = now - timedelta(seconds=settings.lease_seconds)
+    query = select(Worker.name, Worker.devices, Worker.state).where(
+        Worker.state != "gone", Worker.last_seen_at >= heard
+    )
+    return [Offer(name, devices, state == "draining") for name, devices, state in session.execute(query)]
+
+
+def timeline(session: Session, run_id: int) -> list[Json]:
+    """The events of a run, oldest first.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    get_row(session, run_id)
+    events = session.scalars(select(RunEvent).where(RunEvent.run_id == run_id).order_by(RunEvent.id))
+    return [event_json(event) for event in events]
+
+
+def recipe_named(session: Session, name: str) -> Recipe | None:
+    """One published recipe."""
+    return session.get(Recipe, name)
+
+
+def recipe_names(session: Session) -> list[str]:
+    """Names of all published recipes that can be run, in order."""
+    return list(session.scalars(select(Recipe.name).where(Recipe.error.is_(None)).order_by(Recipe.name)))
+
+
+def run_exists(session: Session, run_id: int) -> bool:
+    """Whether there is such a run that is not being deleted."""
+    return session.scalar(select(Run.id).where(Run.id == run_id, Run.deleted_at.is_(None))) is not None
+
+
+def change_labels(session: Session, run_id: int, values: dict[str, Any], now: datetime) -> None:
+    """Write name, tags or notes.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    if not _changed(session, _touch(run_id, values, now)):
+        raise NotFound(f"There is no run {run_id}.")
+
+
+def change_priority(session: Session, run_id: int, values: dict[str, Any], now: datetime) -> None:
+    """Write `priority` and what else is in `values`, while the run is queued.
+
+    Raises:
+        NotFound: there is no such run.
+        Conflict: it is not queued any more; nothing is written.
+    """
+    statement = _touch(run_id, values, now).where(Run.state == RunState.QUEUED.value)
+    if not _changed(session, statement):
+        state = get_row(session, run_id).run.state
+        raise Conflict(f"Run {run_id} is {state}; its priority can be changed only while it is queued.")
+
+
+def _touch(run_id: int, values: dict[str, Any], now: datetime) -> Update:
+    mine = update(Run).where(Run.id == run_id, Run.deleted_at.is_(None))
+    return mine.values(**values, updated_at=now).execution_options(synchronize_session=False)
+
+
+def _changed(session: Session, statement: Update) -> int:
+    """Executes an UPDATE; returns how many rows it changed."""
+    result = cast("CursorResult[Any]", session.execute(statement))
+    return result.rowcount
+
+
+def mark_deleted(session: Session, run_id: int, now: datetime) -> None:
+    """First half of a removal: the run is not shown any more; its files may go.
+
+    Raises:
+        NotFound: there is no such run.
+        Conflict: it is queued or running.
+    """
+    ended = _touch(run_id, {"deleted_at": now}, now).where(Run.state.in_(TERMINAL_STATES))
+    if not _changed(session, ended):
+        state = get_row(session, run_id).run.state
+        raise Conflict(f"Run {run_id} is {state}: cancel it first, then delete it.")
+
+
+def marked_runs(session: Session) -> list[tuple[int, str, str]]:
+    """Runs whose removal has begun: id, experiment's slug, own slug."""
+    query = select(Run.id, Experiment.slug, Run.slug).join(Experiment).where(Run.deleted_at.is_not(None))
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+
+
+def erase(session: Session, run_ids: Iterable[int]) -> None:
+    """Second half of a removal: the rows, with their events, metrics and idempotency keys."""
+    ids = list(run_ids)
+    # A key of a run that is gone must not answer for it; the same request then makes a new run.
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.run_id.in_(ids)))
+    session.execute(delete(Run).where(Run.id.in_(ids)).execution_options(synchronize_session=False))

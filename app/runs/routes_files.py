@@ -1,0 +1,95 @@
+"""What is inside a run's folder: its log and its files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from app import cursors
+from app.auth.deps import require
+from app.config import Settings, run_dir
+from app.db import Database
+from app.deps import DbDep, RunIdPath, SettingsDep
+from app.errors import Invalid
+from app.runs import files, queries
+from app.runs.download import send_file
+from app.runs.logfile import log_size, read_log, tail_log
+from app.strict import StrictRoute
+
+router = APIRouter(
+    prefix="/runs", tags=["runs"], route_class=StrictRoute, dependencies=[Depends(require("read"))]
+)
+_CHUNK = 1 << 18
+
+
+def _folder(db: Database, settings: Settings, run_id: int) -> Path:
+    with db.read() as session:
+        row = queries.get_row(session, run_id)
+    return run_dir(settings, row.experiment, row.run.slug)
+
+
+@router.get("/{run_id}/log", response_class=Response)
+def log(
+    run_id: RunIdPath,
+    db: DbDep,
+    settings: SettingsDep,
+    offset: Annotated[int | None, Query(ge=0, le=2**62, description="First byte of the output.")] = None,
+    tail: Annotated[
+        int | None, Query(ge=0, le=100_000, description="Last lines instead, at most 256 KiB.")
+    ] = None,
+    limit: Annotated[int | None, Query(ge=1, le=1 << 20, description="At most so many bytes.")] = None,
+) -> Response:
+    """What the run has printed, as text. `X-Next-Offset` is where to go on; dropped output is named in its place."""
+    if offset is not None and tail is not None:
+        raise Invalid(
+            "Ask for offset or for tail, not for both.", fields={"tail": "not together with offset"}
+        )
+    folder = _folder(db, settings, run_id)
+    headers = {"X-Content-Type-Options": "nosniff"}
+    media = "text/plain; charset=utf-8"
+    if tail is None and limit is None:
+        total = log_size(folder)
+        headers["X-Next-Offset"] = str(max(total, 0))
+        return StreamingResponse(_output(folder, offset or 0, total), 200, headers, media)
+    if tail is not None:
+        chunk = tail_log(folder, tail, limit or _CHUNK)
+    else:
+        chunk = read_log(folder, offset or 0, limit or _CHUNK)
+    headers["X-Next-Offset"] = str(chunk.next_offset)
+    note = f"{chunk.gap}\n".encode() if chunk.gap else b""
+    return Response(note + chunk.data, 200, headers, media)
+
+
+def _output(folder: Path, offset: int, total: int) -> Iterator[bytes]:
+    """The output from `offset` to what was its end when asked, with a line where bytes were dropped."""
+    while offset < total:
+        chunk = read_log(folder, offset, min(_CHUNK, total - offset))
+        if chunk.gap:
+            yield f"{chunk.gap}\n".encode()
+        if not chunk.data:
+            return
+        yield chunk.data
+        offset = chunk.next_offset
+
+
+@router.get("/{run_id}/files", response_class=JSONResponse)
+def index(
+    run_id: RunIdPath,
+    db: DbDep,
+    settings: SettingsDep,
+    cursor: Annotated[str | None, Query(max_length=8_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> Response:
+    """List the run's files with size and time, by path."""
+    after = str(cursors.decode(cursor, "files", ["text"])[0]) if cursor is not None else None
+    items, last = files.list_files(_folder(db, settings, run_id), after=after, limit=limit)
+    return JSONResponse({"items": items, "next": None if last is None else cursors.encode("files", [last])})
+
+
+@router.get("/{run_id}/files/{path:path}", response_class=Response)
+def download(run_id: RunIdPath, path: str, request: Request, db: DbDep, settings: SettingsDep) -> Response:
+    """One file, as an attachment; Range is honoured."""
+    opened = files.open_file(_folder(db, settings, run_id), path)
+    return send_file(request, opened, path.rsplit("/", 1)[-1])
