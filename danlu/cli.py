@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -22,13 +22,26 @@ HELP = (
 )
 
 
+# The parent of what typer exports; typer keeps its copy of click to itself.
+UsageError: type[Any] = typer.BadParameter.__bases__[0]
+
+
 class Commands(TyperGroup):
     """Turns what a user can mend into one line on stderr and an exit code; a bug of ours keeps its traceback."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the options before the command."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except UsageError as error:
+            _refuse_usage(error)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except UsageError as error:
+            _refuse_usage(error)
         except ApiError as error:
             output.fail_with(error)
         except (ProfileError, TimeoutError) as error:
@@ -39,6 +52,15 @@ class Commands(TyperGroup):
             if not _is_startup_error(error):
                 raise
             output.fail(str(error), Exit.FAILED)
+
+
+def _refuse_usage(error: Any) -> NoReturn:
+    """What is wrong with the command line, in one line; `danlu token` alone gets its help instead."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        raise error
+    said = error.format_message().replace("Value error, ", "").rstrip(".")
+    path = error.ctx.command_path if error.ctx else "danlu"
+    output.fail(f"{said}. `{path} --help` says more.", Exit.USAGE)
 
 
 def _is_startup_error(error: Exception) -> bool:

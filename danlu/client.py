@@ -8,7 +8,6 @@ Every answer is the parsed JSON of `/api/v1`; every refusal is an `ApiError`.
 from __future__ import annotations
 
 import codecs
-import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from urllib.parse import quote
 import httpx
 
 from danlu.profile import Profile, load_profile
+from danlu.rest import RETRY_STATUS, ApiError, Connection, UnreachableError
 
 __all__ = ["TERMINAL", "ApiError", "Client", "UnreachableError"]
 
@@ -27,42 +27,7 @@ Json = dict[str, Any]
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 """The states of a run that never change again."""
-
-RETRY_STATUS = frozenset({429, 502, 503, 504})
-RETRIES = 4
-FIRST_DELAY = 0.2
-LONGEST_DELAY = 5.0
-
-
-class ApiError(Exception):
-    """The server refused a request.
-
-    Attributes:
-        status: the HTTP status; 0 when no answer came (see `UnreachableError`).
-        code: the snake_case code of the body's `error`.
-        detail: one sentence for a human.
-        fields: what is wrong, by field, for a 422; else empty.
-    """
-
-    def __init__(self, status: int, code: str, detail: str, fields: Mapping[str, Any] | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.fields: dict[str, Any] = dict(fields or {})
-
-    def __str__(self) -> str:
-        """The detail, followed by each wrong field that it does not name already."""
-        extra = [f"{name}: {_flat(said)}" for name, said in self.fields.items()]
-        return " · ".join([self.detail.rstrip(), *extra]) if extra else self.detail
-
-
-class UnreachableError(ApiError):
-    """No answer came from the server, after the retries that were safe."""
-
-    def __init__(self, url: str, cause: Exception) -> None:
-        super().__init__(0, "unreachable", f"No Danlu server answers at {url} ({_why(cause)}).")
-        self.url = url
+LOG_PIECE = 1 << 20
 
 
 class Client:
@@ -87,17 +52,7 @@ class Client:
     ) -> None:
         found = Profile(url, token) if url and token else load_profile(home).over(url, token)
         self.url = (found.url or "").rstrip("/")
-        headers = {"Accept": "application/json", "User-Agent": "danlu-client"}
-        if found.token:
-            if not found.token.isascii() or not found.token.isprintable():
-                raise ApiError(401, "bad_token", "The token holds characters that no token has.")
-            headers["Authorization"] = f"Bearer {found.token}"
-        try:
-            self._http = httpx.Client(
-                base_url=self.url, headers=headers, timeout=timeout, transport=transport, trust_env=False
-            )
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise ApiError(0, "bad_url", f"{self.url!r} is no address of a server: {error}") from error
+        self._server = Connection(self.url, found.token, timeout=timeout, transport=transport)
 
     def __enter__(self) -> Self:
         """Return the client itself."""
@@ -111,7 +66,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._server.close()
 
     # --- runs
 
@@ -128,7 +83,7 @@ class Client:
         key = fields.pop("idempotency_key", None) or uuid.uuid4().hex
         body = {"experiment": experiment, "recipe": recipe, "params": params or {}}
         body.update({name: value for name, value in fields.items() if value is not None})
-        return self._json("POST", "/runs", json=body, headers={"Idempotency-Key": key})
+        return self._server.json("POST", "/runs", json=body, headers={"Idempotency-Key": key})
 
     def runs(self, *, limit: int | None = None, **filters: Any) -> Iterator[Json]:
         """Runs, newest first unless `sort` says otherwise, page after page up to `limit` (None: all).
@@ -139,11 +94,11 @@ class Client:
 
     def run(self, run_id: int) -> Json:
         """One run, whole."""
-        return self._json("GET", f"/runs/{run_id}")
+        return self._server.json("GET", f"/runs/{run_id}")
 
     def cancel(self, run_id: int) -> Json:
         """Ask for the end of a run; asking again changes nothing. Raises ApiError 409 when it has ended."""
-        return self._json("POST", f"/runs/{run_id}/cancel", retry=True)
+        return self._server.json("POST", f"/runs/{run_id}/cancel", retry=True)
 
     def wait(
         self,
@@ -182,15 +137,24 @@ class Client:
             time.sleep(poll)
 
     def log(self, run_id: int, *, offset: int = 0, tail: int | None = None) -> tuple[str, int]:
-        """The text of a run's stdout from a byte offset (or its last `tail` bytes) and the offset after it."""
+        """Up to 1 MiB of a run's output from a byte offset, or its last `tail` lines; and the offset after it."""
         data, after = self._log_bytes(run_id, offset, tail)
         return data.decode(errors="replace"), after
 
-    def follow_log(self, run_id: int, *, offset: int = 0, poll: float = 0.5) -> Iterator[tuple[str, int]]:
-        """The log as it grows, as pieces of text with the offset after each, until the run has ended."""
+    def stream_log(
+        self, run_id: int, *, offset: int = 0, follow: bool = True, poll: float = 0.5
+    ) -> Iterator[tuple[str, int]]:
+        """A run's output as pieces of text with the offset after each: all there is, then what comes.
+
+        Args:
+            run_id: the run.
+            offset: byte to begin at.
+            follow: go on until the run has ended and everything was read; False: only what is there now.
+            poll: seconds between two looks.
+        """
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         while True:
-            ended = self.run(run_id)["state"] in TERMINAL
+            ended = not follow or self.run(run_id)["state"] in TERMINAL
             data, after = self._log_bytes(run_id, offset, None)
             while data:
                 offset = after
@@ -208,7 +172,7 @@ class Client:
         """Series of scalars: `{"series": [{"run", "tag", "x", "y", …}]}`; `points=0` for every point."""
         query: list[tuple[str, str | int | float | bool | None]] = [("run", run) for run in runs]
         query += [("tag", tag) for tag in tags or []]
-        return self._json("GET", "/metrics", params=[*query, ("points", points), ("x", x)])
+        return self._server.json("GET", "/metrics", params=[*query, ("points", points), ("x", x)])
 
     def experiments(self, *, limit: int | None = None) -> Iterator[Json]:
         """All experiments."""
@@ -220,7 +184,7 @@ class Client:
 
     def recipe(self, name: str) -> Json:
         """One recipe."""
-        return self._json("GET", f"/recipes/{_segment(name)}")
+        return self._server.json("GET", f"/recipes/{_segment(name)}")
 
     def workers(self) -> list[Json]:
         """The workers with their devices and slots."""
@@ -228,7 +192,7 @@ class Client:
 
     def me(self) -> Json:
         """Whose token this is, and what it may do."""
-        return self._json("GET", "/me")
+        return self._server.json("GET", "/me")
 
     # --- requests
 
@@ -236,7 +200,7 @@ class Client:
         query = {name: value for name, value in filters.items() if value is not None}
         left = limit
         while left is None or left > 0:
-            page = self._json("GET", path, params={**query, **_page_size(path, left)})
+            page = self._server.json("GET", path, params={**query, **_page_size(path, left)})
             items = page["items"] if left is None else page["items"][:left]
             yield from items
             left = None if left is None else left - len(items)
@@ -245,42 +209,11 @@ class Client:
             query["cursor"] = page["next"]
 
     def _log_bytes(self, run_id: int, offset: int, tail: int | None) -> tuple[bytes, int]:
-        query = {"offset": offset} if tail is None else {"tail": tail}
-        answer = self._send("GET", f"/runs/{run_id}/log", params=query, headers={"Accept": "text/plain"})
-        after = answer.headers.get("X-Log-Offset")
-        return answer.content, int(after) if after is not None else offset + len(answer.content)
-
-    def _json(self, method: str, path: str, **request: Any) -> Json:
-        answer = self._send(method, path, **request)
-        try:
-            body: Json = answer.json()
-        except ValueError as error:
-            raise ApiError(
-                answer.status_code, "not_danlu", f"What answers at {self.url} is no Danlu server."
-            ) from error
-        return body
-
-    def _send(self, method: str, path: str, *, retry: bool | None = None, **request: Any) -> httpx.Response:
-        """Send, and send again where that is safe: reads, cancels and submits that carry their key."""
-        safe = (
-            retry if retry is not None else method == "GET" or "Idempotency-Key" in request.get("headers", {})
+        query = {"offset": offset, "limit": LOG_PIECE} if tail is None else {"tail": tail}
+        answer = self._server.send(
+            "GET", f"/runs/{run_id}/log", params=query, headers={"Accept": "text/plain"}
         )
-        for attempt in range(RETRIES + 1):
-            last = attempt == RETRIES or not safe
-            try:
-                answer = self._http.request(method, f"/api/v1{path}", **request)
-            except httpx.TransportError as error:
-                if last or isinstance(error, httpx.UnsupportedProtocol):
-                    raise UnreachableError(self.url, error) from error
-                time.sleep(_delay(attempt, None))
-                continue
-            if answer.status_code in RETRY_STATUS and not last:
-                time.sleep(_delay(attempt, answer.headers.get("Retry-After")))
-                continue
-            if not answer.is_success:
-                raise _refusal(answer)
-            return answer
-        raise AssertionError("the last attempt returns or raises")
+        return answer.content, int(answer.headers["X-Next-Offset"])
 
 
 def _page_size(path: str, left: int | None) -> dict[str, int]:
@@ -288,36 +221,6 @@ def _page_size(path: str, left: int | None) -> dict[str, int]:
     if path in ("/workers", "/recipes"):
         return {}
     return {"limit": 500 if left is None else min(left, 500)}
-
-
-def _delay(attempt: int, retry_after: str | None) -> float:
-    """Seconds before the next attempt: what the server asks for, else doubling with jitter."""
-    if retry_after is not None and retry_after.isdigit():
-        return min(float(retry_after), LONGEST_DELAY)
-    return min(FIRST_DELAY * 2**attempt, LONGEST_DELAY) * random.uniform(0.7, 1.3)  # noqa: S311 - jitter only
-
-
-def _refusal(answer: httpx.Response) -> ApiError:
-    """The error body of DESIGN's form, or the best sentence for a body that is not of that form."""
-    try:
-        body = answer.json()
-    except ValueError:
-        body = None
-    if isinstance(body, dict) and isinstance(body.get("error"), str):
-        return ApiError(answer.status_code, body["error"], str(body.get("detail", "")), body.get("fields"))
-    return ApiError(answer.status_code, "http_error", f"The server answered {answer.status_code}.")
-
-
-def _why(cause: Exception) -> str:
-    """A transport error in two or three words."""
-    if isinstance(cause, httpx.ConnectError) and isinstance(cause.__cause__, Exception):
-        cause = cause.__cause__
-    return "timed out" if isinstance(cause, httpx.TimeoutException) else str(cause) or type(cause).__name__
-
-
-def _flat(said: object) -> str:
-    """What is wrong with one field, as one line."""
-    return "; ".join(str(part) for part in said) if isinstance(said, list) else str(said)
 
 
 def _segment(text: str) -> str:

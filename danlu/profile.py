@@ -37,10 +37,10 @@ class Profile:
     local: bool = False
 
     def over(self, url: str | None, token: str | None) -> Profile:
-        """The same with what the caller gave by hand. A token found for one server goes to no other."""
+        """The same with what the caller gave by hand. A token that is stored for one server goes to no other."""
         if url is None or url.rstrip("/") == self.url:
             return replace(self, token=token or self.token)
-        return Profile(url, token)
+        return Profile(url, token or os.environ.get("DANLU_TOKEN") or None)
 
 
 def default_home() -> Path:

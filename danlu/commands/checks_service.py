@@ -66,7 +66,8 @@ def _workers(settings: Settings, database: Database) -> list[Finding]:
         return []
     with database.read() as session:
         workers = known_workers(session)  # type: ignore[arg-type] # it only reads
-    fresh, stale = [], []
+    fresh: list[str] = []
+    stale: list[str] = []
     for worker in workers:
         age = (utcnow() - worker.last_seen_at).total_seconds()
         (fresh if age < settings.lease_seconds else stale).append(f"{worker.name} ({age:.0f} s ago)")

@@ -53,6 +53,8 @@ def fail_with(error: ApiError) -> NoReturn:
     if error.status == 0:
         remedy = " Start one with `danlu up`, or set DANLU_URL." if error.code == "unreachable" else ""
         fail(f"{error}{remedy}", Exit.UNREACHABLE)
+    if error.code == "not_danlu":
+        fail(f"{error} Check DANLU_URL.", Exit.UNREACHABLE)
     if error.status == 401:
         fail(f"{error} Make a token with `danlu token create NAME` and set DANLU_TOKEN.", Exit.UNAUTHORISED)
     if error.status == 403:

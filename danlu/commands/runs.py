@@ -124,7 +124,9 @@ def show(run_id: int = typer.Argument(metavar="ID", help="The run."), as_json: b
 def logs(
     run_id: int = typer.Argument(metavar="ID", help="The run."),
     follow: bool = typer.Option(False, "--follow", "-f", help="Go on until the run has ended."),
-    tail: int = typer.Option(None, "--tail", min=0, metavar="BYTES", help="Only the last so many bytes."),
+    tail: int = typer.Option(
+        None, "--tail", "-n", min=0, metavar="LINES", help="Begin with the last so many lines."
+    ),
     as_json: bool = typer.Option(
         False, "--json", help='Print {"run", "offset", "text"} per piece, one per line.'
     ),
@@ -140,12 +142,11 @@ def logs(
 
     with connect() as client:
         offset = 0
-        if tail is not None or not follow:
+        if tail is not None:
             text, offset = client.log(run_id, tail=tail)
-            if text:
-                emit(text, offset)
-        if follow:
-            for piece, after in client.follow_log(run_id, offset=offset):
+            emit(text, offset)
+        if tail is None or follow:
+            for piece, after in client.stream_log(run_id, offset=offset, follow=follow):
                 emit(piece, after)
 
 

@@ -158,6 +158,7 @@ def _serve(settings: Settings, listener: socket.socket, *, access_log: bool, rea
             await asyncio.to_thread(_ready, settings, app, ready_fd)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.hub.close()  # else every open page would be waited for
             await super().shutdown(sockets)
             await self.running.aclose()
 
