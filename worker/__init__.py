@@ -1,1 +1,1 @@
-"""The worker: a supervisor without torch, a zygote with it, and one process per run."""
+"""The worker: a supervisor without torch, a warm process that has imported it, and one process per run."""

@@ -37,7 +37,8 @@ def die_with_parent(number: int = signal.SIGKILL, *, parent: int) -> None:
     """Have the kernel send this signal when the parent's thread that made us ends.
 
     Args:
-        parent: its pid; when it is already gone, the signal is sent at once.
+        number: the signal.
+        parent: the parent's pid; when it is already gone, the signal is sent at once.
     """
     _prctl(_PDEATHSIG, number)
     if os.getppid() != parent:

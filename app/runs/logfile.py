@@ -81,6 +81,10 @@ class LogWriter:
         """Bytes of output so far, dropped ones included."""
         return self._shape.total(self._size)
 
+    def fileno(self) -> int:
+        """The file's descriptor, for a forked process to close."""
+        return self._fd
+
     def write(self, data: bytes) -> None:
         """Append, dropping from the middle of what is kept where the limit is reached."""
         view = memoryview(data)

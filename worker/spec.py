@@ -1,0 +1,79 @@
+"""What a launcher hands to the process that will run an attempt: plain data, written to a file in the run's folder."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+LAUNCH_FILE = Path(".danlu") / "launch.json"
+STATUS_FILE = Path(".danlu") / "status.json"
+OUTCOME_FILE = Path(".danlu") / "outcome.json"
+RECIPE_MODULES = ("worker.recipes",)
+
+
+@dataclass(frozen=True)
+class LaunchSpec:
+    """One attempt of one run. Seconds and bytes."""
+
+    run_id: int
+    attempt: int
+    run_dir: Path
+    recipe: str
+    recipes_dir: Path
+    params: dict[str, Any]
+    device: str
+    """As the recipe sees it: cpu, cuda or mps."""
+    visible_devices: str = ""
+    """CUDA_VISIBLE_DEVICES; empty hides every GPU."""
+    seed: int = 0
+    threads: int = 1
+    env: dict[str, str] = field(default_factory=dict)
+    log_limit: int = 64 << 20
+    fence_after: float = 40.0
+    """Without a renewal for so long the attempt is asked to stop …"""
+    fence_kill_after: float = 50.0
+    """… and killed after this long."""
+
+    def markers(self) -> dict[str, str]:
+        """What tells any process of this attempt apart, in its environment and in /proc."""
+        return {
+            "DANLU_RUN_ID": str(self.run_id),
+            "DANLU_RUN_DIR": str(self.run_dir),
+            "DANLU_ATTEMPT": str(self.attempt),
+        }
+
+    def environment(self) -> dict[str, str]:
+        """All variables that are set for the run, above the worker's allow-listed ones."""
+        return {
+            **self.env,
+            **self.markers(),
+            "DANLU_PARAMS": json.dumps(self.params),
+            "DANLU_DEVICE": self.device,
+            "DANLU_SEED": str(self.seed),
+            "CUDA_VISIBLE_DEVICES": self.visible_devices,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def save(self) -> None:
+        """Write it to `LAUNCH_FILE` of the run's folder.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        values = {**asdict(self), "run_dir": str(self.run_dir), "recipes_dir": str(self.recipes_dir)}
+        write_whole(self.run_dir / LAUNCH_FILE, json.dumps(values))
+
+
+def load_spec(run_dir: Path) -> LaunchSpec:
+    """Read what `LaunchSpec.save` wrote."""
+    values = json.loads((run_dir / LAUNCH_FILE).read_bytes())
+    return LaunchSpec(
+        **{**values, "run_dir": Path(values["run_dir"]), "recipes_dir": Path(values["recipes_dir"])}
+    )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file at once: a reader sees the old or the new text, never a part."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
