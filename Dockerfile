@@ -31,7 +31,7 @@ LABEL org.opencontainers.image.title="Danlu" \
 RUN useradd --create-home --uid 1000 danlu && install -d -o danlu -g danlu -m 0700 /data
 COPY --from=build /opt/danlu /opt/danlu
 ENV PATH=/opt/danlu/bin:$PATH PYTHONUNBUFFERED=1 DANLU_HOME=/data
-USER danlu
+USER 1000
 WORKDIR /data
 VOLUME /data
 EXPOSE 8000
