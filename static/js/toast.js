@@ -1,10 +1,11 @@
-// Short messages in the corner. The server sends one with the header `HX-Trigger: {"danlu:toast": {...}}`;
-// a request that fails says so here too, so that no click is ever without an answer.
+// Short messages in the corner. The server renders them (a refused htmx request, a message left for the next page);
+// what happens in the browser alone is said here, so that no click is ever without an answer.
 const STAY_MS = 7000;
+const SILENT_MS = 30000;
+let lastNetworkError = -Infinity;
 
 /** Show a message; `kind` is "info" or "error". Errors stay until they are closed. */
 export function toast(text, kind = "info") {
-  const region = document.getElementById("toasts");
   const box = document.createElement("div");
   box.className = "toast";
   box.dataset.kind = kind;
@@ -13,12 +14,11 @@ export function toast(text, kind = "info") {
   const close = document.createElement("button");
   close.className = "btn ghost small icon";
   close.type = "button";
+  close.dataset.dismiss = "";
   close.textContent = "×";
   close.setAttribute("aria-label", "Dismiss");
-  close.addEventListener("click", () => box.remove());
   box.append(words, close);
-  region.append(box);
-  if (kind !== "error") setTimeout(() => box.remove(), STAY_MS);
+  document.getElementById("toasts").append(box);
   return box;
 }
 
@@ -26,8 +26,7 @@ async function sentence(response) {
   const fallback = `The server answered ${response.status}.`;
   if (!response.headers.get("content-type")?.includes("json")) return fallback;
   try {
-    const body = await response.json();
-    return body.detail ?? fallback;
+    return (await response.json()).detail ?? fallback;
   } catch {
     return fallback;
   }
@@ -45,20 +44,26 @@ export async function ask(method, url) {
   return null;
 }
 
+/** Did a person start this request, or does the page only refresh itself? */
+function byHand(event) {
+  return Boolean(event.detail?.ctx?.sourceElement?.closest("form, button, a"));
+}
+
 export function installToasts() {
-  document.body.addEventListener("danlu:toast", (event) => {
-    toast(event.detail.text ?? event.detail.value ?? "", event.detail.kind);
+  document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest(".toast")?.remove());
+  new MutationObserver((records) => {
+    for (const node of records.flatMap((record) => [...record.addedNodes])) {
+      if (node.dataset?.kind && node.dataset.kind !== "error") setTimeout(() => node.remove(), STAY_MS);
+    }
+  }).observe(document.getElementById("toasts"), { childList: true });
+
+  document.body.addEventListener("htmx:before:swap", (event) => {
+    // a part that refreshes itself and is refused keeps what it shows; the dot of the live stream tells the rest
+    if (event.detail?.ctx?.response?.status >= 400 && !byHand(event)) event.preventDefault();
   });
   document.body.addEventListener("htmx:error", (event) => {
-    const source = event.detail?.ctx?.sourceElement;
-    // a background refresh that fails is shown by the dot of the live stream, not by a toast each second
-    if (source?.closest("form, button")) toast("That did not work: the server does not answer.", "error");
-  });
-  document.body.addEventListener("htmx:response:error", (event) => {
-    const { ctx } = event.detail;
-    const status = ctx.response.status;
-    if (!ctx.sourceElement?.closest("form, button") || status === 422) return;
-    const trigger = ctx.response.headers.get("hx-trigger") ?? "";
-    if (!trigger.includes("danlu:toast")) toast(`The server answered ${status}.`, "error");
+    if (!byHand(event) || event.detail?.ctx?.response || performance.now() - lastNetworkError < SILENT_MS) return;
+    lastNetworkError = performance.now();
+    toast("That did not work: the server does not answer.", "error");
   });
 }

@@ -1,0 +1,15 @@
+"""The pages: thin routes that read what REST reads and render it."""
+
+from fastapi import APIRouter
+
+from app.pages import actions, formats, new_run, routes
+from app.web import environment
+
+__all__ = ["pages_router"]
+
+formats.install(environment())
+
+pages_router = APIRouter(include_in_schema=False)
+# /runs/new before /runs/{run_id}
+for _router in (new_run.router, actions.router, routes.router):
+    pages_router.include_router(_router)

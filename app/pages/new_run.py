@@ -1,0 +1,206 @@
+"""The new-run page: a form made from a recipe's schema, its errors beside the fields, and the same as commands."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.queries import recipe_dicts
+from app.auth.deps import Principal, require_page
+from app.clock import utcnow
+from app.config import Settings
+from app.deps import DbDep, SettingsDep
+from app.errors import Invalid
+from app.fields import MAX_ID
+from app.pages.queries import experiment_slugs
+from app.runs import forms, queries, repeat, service
+from app.runs.forms import PREFIX, Field, Values
+from app.runs.schemas import RunCreate
+from app.runs.views import Json
+from app.web import flash, page, partial, redirect
+
+router = APIRouter()
+
+Submitter = Annotated[Principal, Depends(require_page("submit"))]
+PLAIN = ("experiment", "name", "device", "notes")
+WHOLE = ("seed", "priority", "max_retries", "timeout_s", "parent")
+FOLDED = ("seed", "priority", "max_retries", "timeout_s")
+"""Fields behind the fold of the form: it opens when one of them is wrong or not empty."""
+DEFAULTS: Values = dict.fromkeys((*PLAIN, *WHOLE, "tags"), "") | {"device": "auto"}
+MAX_FIELDS = 500
+
+
+async def form_values(request: Request) -> Values:
+    """The text fields of the form's body; of a repeated one the last."""
+    async with request.form(max_fields=MAX_FIELDS) as form:
+        return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+
+
+ValuesDep = Annotated[Values, Depends(form_values)]
+
+
+@router.get("/runs/new")
+def new(
+    request: Request,
+    db: DbDep,
+    settings: SettingsDep,
+    _principal: Submitter,
+    recipe: str | None = None,
+    experiment: str = "",
+    source: Annotated[int | None, Query(alias="from", ge=1, le=MAX_ID)] = None,
+) -> Response:
+    """The form: of a recipe, or prefilled with what another run was made from."""
+    with db.read() as session:
+        origin = queries.run_dict(session, settings, source) if source else None
+        chosen = origin["recipe"] if origin else recipe
+        context = _form_context(session, settings, chosen)
+    values = {"experiment": experiment[:200]}
+    if origin:
+        values = _values_of(origin) | forms.texts_of(context["fields"], origin["params"])
+    elif context["recipe"] and not experiment:
+        values["experiment"] = context["recipe"]["name"]
+    return page(request, "runs/new.html", nav="new", source=origin, **_filled(context, values, {}, settings))
+
+
+@router.post("/runs/new")
+def submit(
+    request: Request, db: DbDep, settings: SettingsDep, principal: Submitter, values: ValuesDep
+) -> Response:
+    """Queue the run and go to its page; or the form again, with what is wrong beside each field (422)."""
+    with db.read() as session:
+        context = _form_context(session, settings, values.get("recipe"))
+    body, errors = read_body(context["fields"], values)
+    if not errors:
+        try:
+            made = service.create_run(
+                db, settings, RunCreate.model_validate(body), service.Caller(principal), utcnow()
+            )
+        except ValidationError as error:
+            errors = _pydantic_errors(error)
+        except Invalid as error:
+            errors = _by_input(error.fields or {"": error.detail})
+        else:
+            response = redirect(request, f"/runs/{made.run['id']}")
+            flash(request, response, f"Run #{made.run['id']} is queued.")
+            return response
+    filled = _filled(context, values, errors, settings)
+    if request.headers.get("hx-request"):
+        return partial(request, "runs/_form.html", 422, **filled)
+    return page(request, "runs/new.html", 422, nav="new", source=None, **filled)
+
+
+@router.post("/runs/new/repeat")
+def repeat_as(
+    request: Request, db: DbDep, settings: SettingsDep, _principal: Submitter, values: ValuesDep
+) -> Response:
+    """The commands for what stands in the form now; what cannot be read yet is left out of them."""
+    with db.read() as session:
+        fields = _form_context(session, settings, values.get("recipe"))["fields"]
+    body, _ = read_body(fields, values)
+    return partial(request, "runs/_repeat.html", **_commands(body, settings.origin))
+
+
+def read_body(fields: list[Field], values: Values) -> tuple[Json, dict[str, str]]:
+    """The body of POST /runs that a filled form means, and errors by input for what cannot be read."""
+    params, errors = forms.parse(fields, values)
+    body: Json = {"recipe": values.get("recipe", ""), "params": params}
+    for name in PLAIN:
+        text = values.get(name, "").strip()
+        if text and text != DEFAULTS[name]:
+            body[name] = text
+    if "experiment" not in body:
+        errors["experiment"] = "is needed"
+    for name in WHOLE:
+        text = values.get(name, "").strip()
+        if text:
+            try:
+                body[name] = forms.whole_number(text)
+            except ValueError as error:
+                errors[name] = str(error)
+    tags = [tag.strip() for tag in values.get("tags", "").split(",")]
+    if any(tags):
+        body["tags"] = [tag for tag in tags if tag]
+    order = ("experiment", "recipe", "params")
+    return {name: body[name] for name in order if name in body} | body, errors
+
+
+def commands_of(run: Json, origin: str) -> dict[str, Any]:
+    """The commands that make a run's definition again, exactly: its seed included."""
+    names = ("experiment", "recipe", "params", "name", "device", "seed", "priority", "tags", "notes", "max_retries",
+             "timeout_s", "env")  # fmt: skip
+    body = {name: run[name] for name in names if run[name] not in (None, "", [], {}, "auto")}
+    body = {name: value for name, value in body.items() if value or name == "seed"}
+    return _commands({"params": {}} | body, origin)
+
+
+def _commands(body: Json, origin: str) -> dict[str, Any]:
+    return {"curl": repeat.curl(body, origin), "cli": repeat.cli(body)}
+
+
+def _form_context(session: Session, settings: Settings, wanted: str | None) -> dict[str, Any]:
+    """Recipes, the chosen one with its fields, and what the inputs suggest."""
+    offered = recipe_dicts(session)
+    usable = [item for item in offered if item["error"] is None]
+    chosen = next((item for item in usable if item["name"] == wanted), usable[0] if usable else None)
+    devices = {
+        str(device["device"])
+        for offer in queries.live_offers(session, settings, utcnow())
+        for device in offer.devices
+    }
+    return {
+        "recipes": offered,
+        "recipe": chosen,
+        "fields": forms.fields_of(chosen["schema"]) if chosen else [],
+        "experiments": experiment_slugs(session),
+        "devices": ["auto", *sorted(devices)],
+    }
+
+
+def _filled(
+    context: dict[str, Any], values: Values, errors: dict[str, str], settings: Settings
+) -> dict[str, Any]:
+    fields: list[Field] = context["fields"]
+    # After a submission only what was sent counts: a box that is not ticked is not sent.
+    shown = DEFAULTS | (values if "recipe" in values else forms.texts_of(fields, {}) | values)
+    recipe = context["recipe"]["name"] if context["recipe"] else ""
+    body, _ = read_body(fields, shown | {"recipe": recipe})
+    return context | {
+        "values": shown,
+        "errors": errors,
+        "more_open": any(errors.get(name) or shown[name] for name in FOLDED),
+        **_commands(body, settings.origin),
+    }
+
+
+def _values_of(run: Json) -> Values:
+    """What stands in the form for a run that is cloned: everything but its seed's luck stays."""
+    values = {name: forms.as_text(run[name]) for name in (*PLAIN, *FOLDED)}
+    for name in ("priority", "max_retries"):
+        values[name] = values[name] if run[name] else ""
+    return values | {"tags": ", ".join(run["tags"]), "parent": str(run["id"])}
+
+
+def _pydantic_errors(error: ValidationError) -> dict[str, str]:
+    """Input → message, for what the body's own rules refuse."""
+    found: dict[str, str] = {}
+    for item in error.errors():
+        message = str(item["msg"]).removeprefix("Value error, ")
+        found.setdefault(".".join(str(part) for part in item["loc"]), message)
+    return _by_input(found)
+
+
+def _by_input(fields: dict[str, str]) -> dict[str, str]:
+    """Errors by REST's field names (`params.lr`, `tags.0`) put under the names of the inputs (`p.lr`, `tags`)."""
+    named: dict[str, str] = {}
+    for name, message in fields.items():
+        head, _, rest = name.partition(".")
+        if head == "params" and rest:
+            named.setdefault(PREFIX + rest.partition(".")[0], message)
+        elif head in (*PLAIN, *WHOLE, "tags") and head != "parent":
+            named.setdefault(head, message)
+        else:
+            named.setdefault("", f"{name} {message}".strip())
+    return named

@@ -1,0 +1,163 @@
+"""The pages to look at: experiments, an experiment, a run, workers, compare; and the parts that refresh themselves."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.queries import worker_dicts
+from app.auth.deps import require_page
+from app.clock import utcnow
+from app.config import run_dir
+from app.deps import DbDep, RunIdPath, SettingsDep
+from app.disk import shortage
+from app.errors import TooLarge
+from app.experiments import queries as experiments
+from app.fields import MAX_ID
+from app.pages import shapes
+from app.pages.new_run import commands_of
+from app.runs import queries as runs
+from app.runs import repeat
+from app.runs.files import list_files
+from app.runs.listing.queries import list_runs
+from app.runs.listing.request import RunListQuery
+from app.runs.logfile import tail_log
+from app.runs.views import Json
+from app.runs.words import RunState
+from app.web import page, partial
+
+router = APIRouter(dependencies=[Depends(require_page("read"))])
+
+SORTS = (
+    ("-created", "Newest first"),
+    ("created", "Oldest first"),
+    ("name", "By name"),
+    ("-duration", "Longest first"),
+    ("-updated", "Last active first"),
+)
+FILES_SHOWN = 30
+LOG_LINES = 30
+MAX_COMPARED = 200
+Context = dict[str, Any]
+RunIds = Annotated[tuple[Annotated[int, Query(ge=1, le=MAX_ID)], ...], Query(alias="run")]
+
+
+@router.get("/")
+def index(request: Request, db: DbDep, settings: SettingsDep, cursor: str | None = None) -> Response:
+    """Every experiment, newest first."""
+    boards = request.app.state.tensorboards.statuses()
+    with db.read() as session:
+        shown, more = experiments.list_experiments(session, cursor=cursor)
+    for experiment in shown:
+        status = boards.get(experiment["slug"])
+        experiment["tensorboard"] = str(status.state.value) if status else "stopped"
+    example = {"experiment": "first", "recipe": "rings", "params": {"lr": 0.001}}
+    context: Context = {"experiments": shown, "next": more, "curl": repeat.curl(example, settings.origin)}
+    if _wants_part(request):
+        return partial(request, "experiments/_cards.html", **context)
+    return page(request, "experiments/index.html", nav="experiments", **context)
+
+
+@router.get("/experiments/{slug}")
+def experiment(
+    request: Request,
+    slug: str,
+    db: DbDep,
+    settings: SettingsDep,
+    tab: str = "runs",
+    q: Annotated[str, Query(max_length=500)] = "",
+    state: str = "",
+    sort: str = "-created",
+    cursor: str | None = None,
+) -> Response:
+    """One experiment: its runs, or its TensorBoard."""
+    with db.read() as session:
+        about = experiments.experiment_dict(session, slug)
+        if tab == "tensorboard":
+            return page(request, "experiments/show.html", nav="experiments", experiment=about, tab=tab)
+        states = [RunState(state)] if state in set(RunState) else []
+        query = RunListQuery(experiment=slug, q=q or None, state=states, sort=sort, cursor=cursor)
+        shown, more = list_runs(session, settings, query)
+    context: Context = {
+        "experiment": about, "tab": "runs", "runs": shown, "next": more, "q": q, "state": state, "sort": sort,
+        "params": shapes.main_params(shown), "metrics": shapes.main_metrics(shown),
+        "sorts": SORTS if sort in dict(SORTS) else (*SORTS, (sort, f"By {sort}")),
+    }  # fmt: skip
+    if _wants_part(request):
+        return partial(request, "experiments/_runs.html", **context)
+    return page(request, "experiments/show.html", nav="experiments", **context)
+
+
+@router.get("/runs/{run_id}")
+def run(request: Request, run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
+    """One run, whole."""
+    context = run_context(db, settings, run_id)
+    context |= commands_of(context["run"], settings.origin)
+    return page(request, "runs/show.html", nav="experiments", **context)
+
+
+@router.get("/runs/{run_id}/live")
+def run_live(request: Request, run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
+    """The parts of a run's page that move."""
+    return partial(request, "runs/_live.html", **run_context(db, settings, run_id))
+
+
+def run_context(db: DbDep, settings: SettingsDep, run_id: int) -> Context:
+    """What the templates of a run's page need.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    with db.read() as session:
+        shown = runs.run_dict(session, settings, run_id)
+        events = runs.timeline(session, run_id)
+    folder = run_dir(settings, shown["experiment"], shown["slug"])
+    files, more = list_files(folder, limit=FILES_SHOWN)
+    tail = ""
+    if shown["state"] == RunState.FAILED:
+        tail = tail_log(folder, LOG_LINES).data.decode("utf-8", "replace")
+    return {"run": shown, "events": events, "files": files, "more_files": more is not None, "log_tail": tail}
+
+
+@router.get("/workers")
+def workers(request: Request, db: DbDep, settings: SettingsDep) -> Response:
+    """Who can run something, and on what."""
+    with db.read() as session:
+        shown = worker_dicts(session, settings, utcnow())
+    if _wants_part(request):
+        return partial(request, "workers/_list.html", workers=shown)
+    return page(request, "workers/index.html", nav="workers", workers=shown)
+
+
+@router.get("/notices")
+def notices(request: Request, db: DbDep, settings: SettingsDep) -> Response:
+    """What stands in the way of every run: no worker, no disk."""
+    with db.read() as session:
+        offers = runs.live_offers(session, settings, utcnow())
+    return partial(request, "_partials/notices.html", disk=shortage(settings), no_worker=not offers)
+
+
+@router.get("/compare")
+def compare(request: Request, db: DbDep, settings: SettingsDep, ids: RunIds = ()) -> Response:
+    """Several runs side by side.
+
+    Raises:
+        TooLarge: more than 200 runs.
+    """
+    wanted = list(dict.fromkeys(ids))
+    if len(wanted) > MAX_COMPARED:
+        raise TooLarge(f"At most {MAX_COMPARED} runs can be compared; the address names {len(wanted)}.")
+    with db.read() as session:
+        shown: list[Json] = runs.run_dicts(session, settings, wanted)
+    differ = shapes.differing(shown)
+    keys = differ + [key for key in shapes.all_params(shown) if key not in differ]
+    tags = shapes.all_tags(shown)
+    return page(
+        request, "compare/index.html", nav="experiments", runs=shown, keys=keys, differing=differ, tags=tags
+    )
+
+
+def _wants_part(request: Request) -> bool:
+    """A refresh by htmx of one part, as opposed to a whole page (which it may ask for, too)."""
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
