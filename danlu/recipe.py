@@ -51,6 +51,10 @@ class NonFiniteLoss(RuntimeError):  # noqa: N818 - users read it as the outcome 
         self.value = value
 
 
+class CheckpointUnreadable(RuntimeError):  # noqa: N818 - users read it as the outcome "checkpoint_unreadable"
+    """The checkpoint that a run should go on from cannot be read; starting silently from zero would be worse."""
+
+
 class Params(BaseModel):
     """Base of a recipe's parameters: unknown names and NaN or infinite numbers are refused.
 
