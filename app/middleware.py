@@ -152,7 +152,9 @@ class BodyLimit:
 
         async def counted() -> Message:
             nonlocal seen, complete
-            if complete:  # what comes now is the end of the connection, for which streams wait as long as it takes
+            if (
+                complete
+            ):  # what comes now is the end of the connection, for which streams wait as long as it takes
                 return await receive()
             try:
                 message = await asyncio.wait_for(receive(), self.stall_seconds)

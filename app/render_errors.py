@@ -59,7 +59,13 @@ def answer(
         response.headers["HX-Reswap"] = "beforeend"
     elif wants_html:
         response = _rendered(
-            request, "error.html", status, status_code=status, title=_title(status), detail=detail, fields=fields or {}
+            request,
+            "error.html",
+            status,
+            status_code=status,
+            title=_title(status),
+            detail=detail,
+            fields=fields or {},
         )
     else:
         response = JSONResponse(body, status_code=status)
@@ -157,7 +163,9 @@ def _pool(request: Request, _error: Exception) -> Response:
 
 def _overflow(request: Request, error: Exception) -> Response:
     # SQLite's driver refuses integers beyond 64 bits so; fields should have refused them before.
-    log.warning("%s %s: a number reached the database unchecked", request.method, request.url.path, exc_info=error)
+    log.warning(
+        "%s %s: a number reached the database unchecked", request.method, request.url.path, exc_info=error
+    )
     return answer(request, 422, "invalid", "A number is too large.")
 
 

@@ -12,7 +12,6 @@ SCOPES: dict[Scope, frozenset[str]] = {
 """Scope of a token → everything that it may do. Each scope holds the ones before it."""
 
 
-
 def scopes_of(role: str) -> frozenset[str]:
     """What a user of that role may do."""
     return SCOPES["admin"] if role == "admin" else SCOPES["submit"]

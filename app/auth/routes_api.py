@@ -107,9 +107,7 @@ def list_tokens(
 
 
 @router.delete("/tokens/{token_id}", status_code=204, summary="Revoke a token")
-def delete_token(
-    token_id: Annotated[int, Path(ge=1, le=MAX_ID)], principal: Reader, db: DbDep
-) -> Response:
+def delete_token(token_id: Annotated[int, Path(ge=1, le=MAX_ID)], principal: Reader, db: DbDep) -> Response:
     """In force with the next request. Doing it twice is no error."""
     revoke_token(db, principal, token_id)
     return Response(status_code=204)

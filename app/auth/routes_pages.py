@@ -89,9 +89,7 @@ def welcome(
         user = accounts.accept(db, secret, password, utcnow())
     except Invalid as error:
         errors = error.fields or {}
-        return page(
-            request, "auth/welcome.html", 422, key=secret, username=invited.username, errors=errors
-        )
+        return page(request, "auth/welcome.html", 422, key=secret, username=invited.username, errors=errors)
     response = _logged_in(request, db, settings, user, "/")
     sessions.clear_cookie(response, settings, "danlu_invite")
     return response

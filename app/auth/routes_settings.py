@@ -81,7 +81,12 @@ def end_other_logins(request: Request, principal: Reader, db: DbDep, settings: S
 
 @router.post("/tokens")
 def create_token(
-    request: Request, principal: Reader, db: DbDep, name: Text = "", scope: Text = "read", lifetime: Text = "90"
+    request: Request,
+    principal: Reader,
+    db: DbDep,
+    name: Text = "",
+    scope: Text = "read",
+    lifetime: Text = "90",
 ) -> Response:
     """Make a token; the page that answers shows it, and no other page ever does."""
     if scope not in SCOPES or lifetime not in LIFETIMES:
@@ -117,7 +122,9 @@ def invite_user(
     try:
         made = accounts.invite(db, username=username, role=role, submit_code=submit_code, now=utcnow())
     except Invalid as error:
-        return _page(request, db, principal, 422, errors=error.fields or {}, form={"username": username[:100]})
+        return _page(
+            request, db, principal, 422, errors=error.fields or {}, form={"username": username[:100]}
+        )
     return _with_link(request, db, settings, principal, made)
 
 
@@ -213,4 +220,6 @@ def _checked_name(name: str) -> str:
         return _name.validate_python(name)
     except ValidationError as error:
         message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-        raise Invalid("The name cannot be used.", fields={"name": message[:1].upper() + message[1:]}) from error
+        raise Invalid(
+            "The name cannot be used.", fields={"name": message[:1].upper() + message[1:]}
+        ) from error

@@ -52,7 +52,13 @@ def digest(session_id: str) -> str:
 
 
 def start(
-    session: WriteSession, settings: Settings, user_id: int, now: datetime, *, user_agent: str, old: str | None
+    session: WriteSession,
+    settings: Settings,
+    user_id: int,
+    now: datetime,
+    *,
+    user_agent: str,
+    old: str | None,
 ) -> str:
     """Log a user in and give the new session's id (256 bits).
 
