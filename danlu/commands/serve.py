@@ -124,7 +124,7 @@ def announce(link: str | None, settings: Settings) -> None:
     if link is None:
         print(f"Danlu is at {browser_url(settings)}", flush=True)
         return
-    print(f"Open  {link}", flush=True)
+    print(f"Open  {link.replace(settings.origin, browser_url(settings), 1)}", flush=True)
     print(
         f"      This link makes the first administrator. It works once, for {settings.setup_ttl_minutes} minutes."
     )

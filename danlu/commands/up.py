@@ -205,7 +205,7 @@ class Up:
         if code is None or self.stopping:
             return
         # Whatever it was the parent of came to us, and nobody watches it any more.
-        _kill(self._orphans())
+        _kill(self._orphans_and_below())
         self._note_restart(self.worker, code)
 
     def _note_restart(self, child: Child, code: int) -> None:
@@ -220,6 +220,13 @@ class Up:
             self._start_server()
         if self.worker.due is not None and now >= self.worker.due:
             self.worker.start()
+
+    def _orphans_and_below(self) -> list[psutil.Process]:
+        found = self._orphans()
+        for process in list(found):
+            with suppress(psutil.NoSuchProcess):
+                found += process.children(recursive=True)
+        return found
 
     def _orphans(self) -> list[psutil.Process]:
         """Children that we did not start: their parent died and we are next in line."""

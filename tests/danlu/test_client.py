@@ -24,12 +24,20 @@ def test_submit_sends_only_what_was_given_and_a_fresh_key_each_time() -> None:
         client.submit("demo", "rings")
     first, second = server.asked
     assert (first.method, first.path) == ("POST", "/api/v1/runs")
-    assert first.body == {"experiment": "demo", "recipe": "rings", "params": {"lr": 0.1}, "name": "a", "tags": ["t"]}
+    assert first.body == {
+        "experiment": "demo",
+        "recipe": "rings",
+        "params": {"lr": 0.1},
+        "name": "a",
+        "tags": ["t"],
+    }
     assert first.headers["Authorization"] == "Bearer danlu_x"
     assert first.headers["Idempotency-Key"] != second.headers["Idempotency-Key"]
 
 
-@pytest.mark.parametrize("trouble", [Answer(drop=True), Answer(503, None, {"Retry-After": "0"}), Answer(502, b"bad")])
+@pytest.mark.parametrize(
+    "trouble", [Answer(drop=True), Answer(503, None, {"Retry-After": "0"}), Answer(502, b"bad")]
+)
 def test_a_submit_is_repeated_with_the_same_key(trouble: Answer) -> None:
     with scripted(in_turn(trouble, trouble, Answer(201, RUN))) as server, Client(server.url, "x") as client:
         assert client.submit("demo", "rings") == RUN
@@ -39,18 +47,24 @@ def test_a_submit_is_repeated_with_the_same_key(trouble: Answer) -> None:
 
 def test_repeating_ends_and_the_last_refusal_is_told() -> None:
     refusal = Answer(503, {"error": "unavailable", "detail": "The database is busy."}, {"Retry-After": "0"})
-    with scripted(in_turn(refusal)) as server, Client(server.url, "x") as client:
-        with pytest.raises(ApiError, match="The database is busy") as caught:
-            client.me()
+    with (
+        scripted(in_turn(refusal)) as server,
+        Client(server.url, "x") as client,
+        pytest.raises(ApiError, match="The database is busy") as caught,
+    ):
+        client.me()
     assert (caught.value.status, caught.value.code) == (503, "unavailable")
     assert len(server.asked) == danlu.rest.RETRIES + 1
 
 
 def test_a_refusal_names_its_fields_and_is_not_repeated() -> None:
     body = {"error": "invalid", "detail": "lr is wrong.", "fields": {"params.lr": "must be at most 1"}}
-    with scripted(in_turn(Answer(422, body))) as server, Client(server.url, "x") as client:
-        with pytest.raises(ApiError) as caught:
-            client.submit("demo", "rings", {"lr": 2})
+    with (
+        scripted(in_turn(Answer(422, body))) as server,
+        Client(server.url, "x") as client,
+        pytest.raises(ApiError) as caught,
+    ):
+        client.submit("demo", "rings", {"lr": 2})
     assert caught.value.fields == {"params.lr": "must be at most 1"}
     assert str(caught.value) == "lr is wrong. · params.lr: must be at most 1"
     assert len(server.asked) == 1
@@ -58,15 +72,21 @@ def test_a_refusal_names_its_fields_and_is_not_repeated() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"error": 3}', b"\xff"])
 def test_an_error_of_another_form_is_an_api_error_too(body: bytes) -> None:
-    with scripted(in_turn(Answer(404, body))) as server, Client(server.url, "x") as client:
-        with pytest.raises(ApiError, match="404"):
-            client.run(1)
+    with (
+        scripted(in_turn(Answer(404, body))) as server,
+        Client(server.url, "x") as client,
+        pytest.raises(ApiError, match="404"),
+    ):
+        client.run(1)
 
 
 def test_something_else_on_the_port_is_named() -> None:
-    with scripted(in_turn(Answer(200, b"<html>hello"))) as server, Client(server.url, "x") as client:
-        with pytest.raises(ApiError, match="no Danlu server"):
-            client.me()
+    with (
+        scripted(in_turn(Answer(200, b"<html>hello"))) as server,
+        Client(server.url, "x") as client,
+        pytest.raises(ApiError, match="no Danlu server"),
+    ):
+        client.me()
 
 
 def test_nobody_there_is_unreachable_with_the_address() -> None:
@@ -114,9 +134,12 @@ def test_wait_ends_with_the_run_and_survives_a_restart_of_the_server() -> None:
 
 
 def test_wait_gives_up_in_time() -> None:
-    with scripted(in_turn(Answer(200, RUN))) as server, Client(server.url, "x") as client:
-        with pytest.raises(TimeoutError, match="run 7"):
-            client.wait(7, timeout=0.01, poll=0.001)
+    with (
+        scripted(in_turn(Answer(200, RUN))) as server,
+        Client(server.url, "x") as client,
+        pytest.raises(TimeoutError, match="run 7"),
+    ):
+        client.wait(7, timeout=0.01, poll=0.001)
 
 
 def log_of(text: bytes, piece: int) -> Callable[[Asked], Answer]:

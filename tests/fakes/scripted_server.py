@@ -56,7 +56,11 @@ def scripted(answer: Callable[[Asked], Answer]) -> Iterator[Script]:
             parts = urlsplit(self.path)
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             asked = Asked(
-                self.command, parts.path, parse_qs(parts.query), dict(self.headers), json.loads(raw) if raw else None
+                self.command,
+                parts.path,
+                parse_qs(parts.query),
+                dict(self.headers),
+                json.loads(raw) if raw else None,
             )
             script.asked.append(asked)
             said = script.answer(asked)
@@ -70,9 +74,9 @@ def scripted(answer: Callable[[Asked], Answer]) -> Iterator[Script]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = _handle
+        do_GET = do_POST = _handle  # noqa: N815 - names that http.server wants
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
