@@ -34,9 +34,11 @@ class ApiError(Exception):
         self.fields: dict[str, Any] = dict(fields or {})
 
     def __str__(self) -> str:
-        """The detail, followed by each wrong field that it does not name already."""
-        extra = [f"{name}: {_flat(said)}" for name, said in self.fields.items()]
-        return " · ".join([self.detail.rstrip(), *extra]) if extra else self.detail
+        """The detail, followed by each wrong field that it does not explain already."""
+        said = {name: _flat(message) for name, message in self.fields.items()}
+        explained = len(said) == 1 and len(self.detail) > len(next(iter(said.values())))
+        extra = [] if explained else [f"{name}: {message}" for name, message in said.items()]
+        return " · ".join([self.detail, *extra])
 
 
 class UnreachableError(ApiError):

@@ -58,7 +58,7 @@ def test_repeating_ends_and_the_last_refusal_is_told() -> None:
 
 
 def test_a_refusal_names_its_fields_and_is_not_repeated() -> None:
-    body = {"error": "invalid", "detail": "lr is wrong.", "fields": {"params.lr": "must be at most 1"}}
+    body = {"error": "invalid", "detail": "Wrong: lr.", "fields": {"params.lr": "must be at most 1"}}
     with (
         scripted(in_turn(Answer(422, body))) as server,
         Client(server.url, "x") as client,
@@ -66,7 +66,7 @@ def test_a_refusal_names_its_fields_and_is_not_repeated() -> None:
     ):
         client.submit("demo", "rings", {"lr": 2})
     assert caught.value.fields == {"params.lr": "must be at most 1"}
-    assert str(caught.value) == "lr is wrong. · params.lr: must be at most 1"
+    assert str(caught.value) == "Wrong: lr. · params.lr: must be at most 1"
     assert len(server.asked) == 1
 
 
