@@ -72,9 +72,9 @@ def calls() -> list[Call]:
             continue
         guard = guard_of(getattr(route, "dependant", None))
         methods = sorted((route.methods or {"WEBSOCKET"}) - {"HEAD"})
-        found += [
-            Call(method, str(route.path), guard, isinstance(original, StrictRoute)) for method in methods
-        ]
+        body = getattr(route, "body_field", None) is not None
+        strict = isinstance(original, StrictRoute)
+        found += [Call(method, str(route.path), guard, body=body, strict=strict) for method in methods]
     return found
 
 
