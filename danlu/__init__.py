@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from danlu.board import Board
-    from danlu.client import ApiError, Client
+    from danlu.client import Client
+    from danlu.errors import ApiError
     from danlu.recipe import NonFiniteLoss, Params, RunContext, recipe
 
 __version__: str
@@ -20,7 +21,7 @@ __all__ = ["ApiError", "Board", "Client", "NonFiniteLoss", "Params", "RunContext
 # Public name -> the module that defines it. `danlu.recipe` is both the decorator and its module: the module is
 # callable, because importing it anywhere makes it an attribute of this package.
 _LAZY = {
-    "ApiError": "danlu.client",
+    "ApiError": "danlu.errors",
     "Client": "danlu.client",
     "Board": "danlu.board",
     "NonFiniteLoss": "danlu.recipe",

@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from danlu.client import ApiError
 from danlu.commands import demo, doctor, output, runs, serve, token, up
 from danlu.commands.output import Exit, JsonFlag
+from danlu.errors import ApiError
 from danlu.profile import ProfileError
 
 HELP = (

@@ -18,8 +18,9 @@ from urllib.parse import quote
 
 import httpx
 
+from danlu.errors import ApiError, UnreachableError
 from danlu.profile import Profile, load_profile
-from danlu.rest import RETRY_STATUS, ApiError, Connection, UnreachableError
+from danlu.rest import RETRY_STATUS, Connection
 
 __all__ = ["TERMINAL", "ApiError", "Client", "UnreachableError"]
 

@@ -4,49 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
+
+from danlu.errors import ApiError, UnreachableError
 
 RETRY_STATUS = frozenset({429, 502, 503, 504})
 RETRIES = 4
 REFUSED_RETRIES = 2  # nobody listens: a restart takes longer than anybody wants to look at a silent prompt
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
-
-
-class ApiError(Exception):
-    """The server refused a request.
-
-    Attributes:
-        status: the HTTP status; 0 when no answer came (see `UnreachableError`).
-        code: the snake_case code of the body's `error`.
-        detail: one sentence for a human.
-        fields: what is wrong, by field, for a 422; else empty.
-    """
-
-    def __init__(self, status: int, code: str, detail: str, fields: Mapping[str, Any] | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.fields: dict[str, Any] = dict(fields or {})
-
-    def __str__(self) -> str:
-        """The detail, followed by each wrong field that it does not explain already."""
-        said = {name: _flat(message) for name, message in self.fields.items()}
-        explained = len(said) == 1 and len(self.detail) > len(next(iter(said.values())))
-        extra = [] if explained else [f"{name}: {message}" for name, message in said.items()]
-        return " · ".join([self.detail, *extra])
-
-
-class UnreachableError(ApiError):
-    """No answer came from the server, after the retries that were safe."""
-
-    def __init__(self, url: str, cause: Exception) -> None:
-        super().__init__(0, "unreachable", f"No Danlu server answers at {url} ({_why(cause)}).")
-        self.url = url
 
 
 class Connection:
@@ -111,7 +79,7 @@ class Connection:
             except httpx.TransportError as error:
                 refused = isinstance(error, httpx.ConnectError) and attempt >= REFUSED_RETRIES
                 if last or refused or isinstance(error, httpx.UnsupportedProtocol):
-                    raise UnreachableError(self.url, error) from error
+                    raise UnreachableError(self.url, _why(error)) from error
                 time.sleep(_delay(attempt, None))
                 continue
             if answer.status_code in RETRY_STATUS and not last:
@@ -140,7 +108,9 @@ def _refusal(answer: httpx.Response) -> ApiError:
     if isinstance(body, dict) and isinstance(body.get("error"), str):
         return ApiError(answer.status_code, body["error"], str(body.get("detail", "")), body.get("fields"))
     host = f"{answer.url.scheme}://{answer.url.netloc.decode()}"
-    return ApiError(answer.status_code, "not_danlu", f"{host} answers {answer.status_code}, and not as Danlu does.")
+    return ApiError(
+        answer.status_code, "not_danlu", f"{host} answers {answer.status_code}, and not as Danlu does."
+    )
 
 
 def _why(cause: BaseException) -> str:
@@ -151,8 +121,3 @@ def _why(cause: BaseException) -> str:
         cause = cause.__cause__ or cause.__context__ or cause
     strerror = getattr(cause, "strerror", None)
     return str(strerror or cause or type(cause).__name__).lower()
-
-
-def _flat(said: object) -> str:
-    """What is wrong with one field, as one line."""
-    return "; ".join(str(part) for part in said) if isinstance(said, list) else str(said)

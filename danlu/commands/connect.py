@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from danlu.client import Client
 from danlu.profile import Profile, default_home, load_profile, save_profile
 
 if TYPE_CHECKING:
     from app.config import Settings
+    from danlu.client import Client
 
 LOCAL_TOKEN_NAME = "danlu on this machine"  # noqa: S105 - a name, not a secret
 
@@ -23,6 +23,8 @@ def connect() -> Client:
     Raises:
         ProfileError: `cli.toml` is damaged.
     """
+    from danlu.client import Client
+
     home = default_home()
     found = load_profile(home)
     if found.token is None and found.local:

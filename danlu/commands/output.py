@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from danlu.client import ApiError
+from danlu.errors import ApiError
 
 if TYPE_CHECKING:
     from rich.console import Console

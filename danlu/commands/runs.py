@@ -8,11 +8,11 @@ from typing import Any
 
 import typer
 
-from danlu.client import TERMINAL, ApiError
 from danlu.commands import output
 from danlu.commands.connect import connect
 from danlu.commands.output import Exit, JsonFlag
 from danlu.commands.watch import exit_code, watch
+from danlu.errors import ApiError
 
 Json = dict[str, Any]
 
@@ -173,7 +173,7 @@ def cancel(
         output.print_json(runs)
     else:
         for run in runs:
-            stopping = "" if run["state"] in TERMINAL else ", asked to stop"
+            stopping = "" if run["finished_at"] else ", asked to stop"
             print(f"Run {run['id']} is {run['state']}{stopping}")
     if refused:
         raise typer.Exit(int(Exit.USAGE))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from danlu.client import Client
 from danlu.commands import output
 from danlu.commands.output import Exit
+
+if TYPE_CHECKING:
+    from danlu.client import Client
 
 Json = dict[str, Any]
 

@@ -24,6 +24,7 @@ RUN: dict[str, Any] = {
     "progress": {"epoch": 3, "epochs": 10, "step": None, "total": None, "eta_s": None},
     "metrics": {"loss/train": {"last": 0.25, "min": 0.1, "max": 2.0, "step": 30}},
     "tags": ["a"],
+    "finished_at": None,
     "created_at": "2026-11-23T09:00:00Z",
 }
 
@@ -48,7 +49,9 @@ def run_as(state: str, **changes: Any) -> Answer:
 
 
 def test_plain_commands_import_neither_server_nor_torch() -> None:
-    code = "import sys, danlu.cli; print({'app', 'worker', 'torch', 'sqlalchemy', 'fastapi'} & set(sys.modules))"
+    code = (
+        "import sys, danlu.cli; print({'app', 'worker', 'torch', 'sqlalchemy', 'fastapi', 'httpx', 'rich'} & set(sys.modules))"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 
@@ -76,10 +79,18 @@ def test_wrong_usage_is_one_line_and_2(arguments: tuple[str, ...], said: str, ho
 @pytest.mark.parametrize(
     ("answer", "code", "said"),
     [
-        (Answer(401, {"error": "unauthenticated", "detail": "The token is unknown."}), 5, "danlu token create"),
+        (
+            Answer(401, {"error": "unauthenticated", "detail": "The token is unknown."}),
+            5,
+            "danlu token create",
+        ),
         (Answer(403, {"error": "forbidden", "detail": "This needs the submit right."}), 5, "submit right"),
         (Answer(404, {"error": "not_found", "detail": "There is no recipe 'x'."}), 2, "no recipe"),
-        (Answer(422, {"error": "invalid", "detail": "Wrong.", "fields": {"params.lr": "too big"}}), 2, "params.lr"),
+        (
+            Answer(422, {"error": "invalid", "detail": "Wrong.", "fields": {"params.lr": "too big"}}),
+            2,
+            "params.lr",
+        ),
         (Answer(500, {"error": "internal", "detail": "A bug."}), 1, "A bug."),
         (Answer(404, b"<html>"), 4, "DANLU_URL"),
         (Answer(drop=True), 4, "danlu up"),
@@ -191,7 +202,12 @@ def test_a_token_is_alone_on_stdout_and_can_be_revoked(home: Path) -> None:
         return found[0]
 
     first = listed()
-    assert (first["name"], first["scope"], first["prefix"], first["state"]) == ("laptop", "read", prefix, "valid")
+    assert (first["name"], first["scope"], first["prefix"], first["state"]) == (
+        "laptop",
+        "read",
+        prefix,
+        "valid",
+    )
     assert token not in (home / "danlu.db").read_bytes().decode("latin-1")
     assert danlu("token", "revoke", prefix, DANLU_HOME=str(home)).returncode == 0
     assert listed()["state"] == "revoked"
