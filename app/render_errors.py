@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app.auth.deps import LoginRedirect
+from app.auth.deps import LoginRedirect, authenticate
 from app.errors import AppError, Conflict, Invalid, NoSpace, Unavailable
 from app.middleware import SECURITY_HEADERS
 
@@ -58,6 +58,7 @@ def answer(
         response.headers["HX-Retarget"] = "#toasts"
         response.headers["HX-Reswap"] = "beforeend"
     elif wants_html:
+        _find_principal(request, status)
         response = _rendered(
             request,
             "error.html",
@@ -79,6 +80,16 @@ def _rendered(request: Request, template: str, status: int, **ctx: Any) -> Respo
 
     make = partial if template.startswith("_") else page
     return make(request, template, status, **ctx)
+
+
+def _find_principal(request: Request, status: int) -> None:
+    """Know who sees the page where no guard ran (an unknown address), so that it has their menu."""
+    if hasattr(request.state, "principal") or status >= 500:
+        return
+    try:
+        authenticate(request)
+    except (AppError, SQLAlchemyError):
+        request.state.principal = None
 
 
 def _title(status: int) -> str:

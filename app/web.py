@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from app.auth import deps, setup
-from app.auth.sessions import cookie_name, set_cookie
+from app.auth.sessions import clear_cookie, cookie_name, set_cookie
 from app.auth.throttle import Throttle
 from app.auth.touch import Touches
 from app.clock import utcnow
@@ -53,7 +53,7 @@ def page(request: Request, template: str, status: int = 200, **ctx: Any) -> HTML
     response = partial(request, template, status, flashes=flashes, **ctx)
     if flashes:
         settings: Settings = request.app.state.settings
-        response.delete_cookie(cookie_name(settings, FLASH), path="/")
+        clear_cookie(response, settings, FLASH)
     return response
 
 

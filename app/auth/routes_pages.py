@@ -138,8 +138,6 @@ def log_out(request: Request, db: DbDep, settings: SettingsDep) -> Response:
             store.end_session(session, sessions.digest(session_id))
     response = RedirectResponse("/login", status_code=303)
     sessions.clear_cookie(response, settings)
-    # Whatever this browser kept of the pages is somebody's; the next person at it is somebody else.
-    response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
 

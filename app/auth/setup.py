@@ -20,6 +20,7 @@ from app.errors import Forbidden, NotFound
 from app.models import User
 
 FILE_NAME = "setup-link"
+WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def rotate(settings: Settings, db: Database, now: datetime) -> str | None:
         setup_file(settings).unlink(missing_ok=True)
         return None
     token = secrets.token_urlsafe(32)
-    url = f"{settings.origin}/setup?key={token}"
+    url = f"{_base_url(settings)}/setup?key={token}"
     expires = now + timedelta(minutes=settings.setup_ttl_minutes)
     _write_private(setup_file(settings), f"{url}\n{expires.isoformat()}\n")
     return url
@@ -117,6 +118,13 @@ def create_first_admin(
         store.add(session, user)
     setup_file(settings).unlink(missing_ok=True)
     return user
+
+
+def _base_url(settings: Settings) -> str:
+    # 0.0.0.0 is an address to bind to, not one to go to, and no host of ours.
+    if settings.public_url is None and settings.host in WILDCARDS:
+        return f"http://127.0.0.1:{settings.port}"
+    return settings.origin
 
 
 def _write_private(path: Path, text: str) -> None:
