@@ -48,6 +48,12 @@ def _scalar_head(tag: str) -> bytes:
     return b"\x2a" + varint(len(summary) + 4) + summary
 
 
+def _number(value: SupportsFloat) -> float:
+    """The value as a float; a tensor leaves its gradients behind, torch warns otherwise."""
+    detach = getattr(value, "detach", None)
+    return float(value if detach is None else detach())
+
+
 class EventWriter:
     """One event file in ``folder``, created now; any thread may write to it.
 
@@ -108,7 +114,7 @@ class EventWriter:
         head = self._heads.get(tag)
         if head is None:
             head = self._new_head(tag)
-        number = float(value)
+        number = value if type(value) is float else _number(value)
         try:
             packed = _pack_float(number)
         except OverflowError:  # beyond 32-bit floats: infinite, as protobuf does it

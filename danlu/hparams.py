@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 from tensorboard.compat.proto import types_pb2
 from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_TENSOR, Summary, SummaryMetadata
@@ -71,7 +72,7 @@ def _assign(info: SessionStartInfo, name: str, value: object) -> None:
     """Set one hyper-parameter in the type that fits it."""
     if isinstance(value, bool):
         info.hparams[name].bool_value = value
-    elif isinstance(value, int | float) and math.isfinite(value) and not _inexact(value):
+    elif _is_exact(value):
         info.hparams[name].number_value = value
     elif isinstance(value, str):
         # A lone surrogate cannot be written as UTF-8.
@@ -82,8 +83,11 @@ def _assign(info: SessionStartInfo, name: str, value: object) -> None:
         info.hparams[name].string_value = str(value)
 
 
-def _inexact(value: float) -> bool:
-    return isinstance(value, int) and abs(value) > _EXACT
+def _is_exact(value: object) -> TypeGuard[float]:
+    """Whether it is a number that TensorBoard shows as it is."""
+    if isinstance(value, int):
+        return abs(value) <= _EXACT
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _write(target: Path | str | EventWriter, tag: str, data: HParamsPluginData) -> None:
