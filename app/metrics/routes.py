@@ -1,10 +1,11 @@
 """GET /api/v1/metrics: columnar series of up to 200 runs, as JSON or as an Arrow stream."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from starlette.responses import Response
 
 from app.auth.deps import require
@@ -22,7 +23,20 @@ MAX_RUNS = 200
 MAX_TAGS = 200
 MAX_POINTS = 100_000
 
-router = APIRouter(prefix="/api/v1", tags=["metrics"], dependencies=[Depends(require("read"))])
+
+@asynccontextmanager
+async def _with_reader(app: FastAPI) -> AsyncIterator[None]:
+    """One client of the data servers for the life of the app."""
+    app.state.scalar_reader = ScalarReader()
+    try:
+        yield
+    finally:
+        app.state.scalar_reader.close()
+
+
+router = APIRouter(
+    prefix="/api/v1", tags=["metrics"], dependencies=[Depends(require("read"))], lifespan=_with_reader
+)
 
 
 # async: without a thread of their own these cost nothing.
@@ -32,11 +46,7 @@ async def _boards(request: Request) -> TensorBoards:
 
 
 async def _reader(request: Request) -> ScalarReader:
-    """One client for the life of the app; its channels are cheap, so the first request makes it."""
-    state = request.app.state
-    if not hasattr(state, "scalar_reader"):
-        state.scalar_reader = ScalarReader()
-    reader: ScalarReader = state.scalar_reader
+    reader: ScalarReader = request.app.state.scalar_reader
     return reader
 
 

@@ -19,7 +19,11 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 EVENT_MARK = "tfevents"
+Events = dict[str, tuple[int, int]]  # file name → device and inode
 MAX_DEPTH = 16
+HELD = (
+    2.5  # seconds for which a run is not shown again after all its files went: two looks of the data server
+)
 SETTLED_NS = 2_000_000_000  # a folder changed more recently is read again: its time stamp may be coarse
 
 
@@ -30,7 +34,7 @@ class _Folder:
     changed_ns: int = -1
     read_ns: int = 0
     folders: list[str] = field(default_factory=list)
-    events: dict[str, tuple[int, int]] = field(default_factory=dict)  # name → device, inode
+    events: Events = field(default_factory=dict)
 
 
 class Mirror:
@@ -46,7 +50,8 @@ class Mirror:
         self.target = target
         self._lock = threading.Lock()
         self._known: dict[str, _Folder] = {}
-        self._linked: dict[str, dict[str, tuple[int, int]]] = {}
+        self._linked: dict[str, Events] = {}
+        self._held: dict[str, float] = {}
         self._fresh = True
         self._synced = 0.0
 
@@ -79,7 +84,8 @@ class Mirror:
         """Take the target away, so that deleted event files give their space back."""
         with self._lock:
             shutil.rmtree(self.target, ignore_errors=True)
-            self._known, self._linked, self._fresh, self._synced = {}, {}, True, 0.0
+            self._known, self._linked, self._held = {}, {}, {}
+            self._fresh, self._synced = True, 0.0
 
     def _read(self, name: str, depth: int, seen: dict[str, _Folder]) -> None:
         path = self.source / name if name else self.source
@@ -97,14 +103,15 @@ class Mirror:
             for child in folder.folders:
                 self._read(f"{name}/{child}" if name else child, depth + 1, seen)
 
-    def _apply(self, wanted: dict[str, dict[str, tuple[int, int]]]) -> None:
+    def _apply(self, found: dict[str, Events]) -> None:
+        wanted = self._without_held(found)
         for name, events in self._linked.items():
             gone = [event for event, ident in events.items() if wanted.get(name, {}).get(event) != ident]
             for event in gone:
                 (self.target / name / event).unlink(missing_ok=True)
         for name in sorted(self._linked.keys() - wanted.keys(), reverse=True):
             _remove_empty(self.target / name, self.target)
-        linked: dict[str, dict[str, tuple[int, int]]] = {}
+        linked: dict[str, Events] = {}
         for name, events in wanted.items():
             before = self._linked.get(name, {})
             new = [event for event, ident in events.items() if before.get(event) != ident]
@@ -115,6 +122,19 @@ class Mirror:
             }
             linked[name] = {event: ident for event, ident in events.items() if event not in failed}
         self._linked = {name: events for name, events in linked.items() if events}
+
+    def _without_held(self, found: dict[str, Events]) -> dict[str, Events]:
+        """Leave out runs whose files were all exchanged, until the data server has forgotten the old ones.
+
+        It forgets a run only when it looks and finds nothing; seeing other files of the same run, it would keep
+        the curves of those that are gone.
+        """
+        now = time.monotonic()
+        for name, events in self._linked.items():
+            if not events.items() & found.get(name, {}).items():
+                self._held[name] = now + HELD
+        self._held = {name: until for name, until in self._held.items() if until > now}
+        return {name: events for name, events in found.items() if name not in self._held}
 
 
 def _unsettled(folder: _Folder) -> bool:

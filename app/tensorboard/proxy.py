@@ -51,8 +51,12 @@ def make_client() -> httpx.AsyncClient:
     """The client for all TensorBoards: no proxy from the environment, no redirects followed, no cookies kept."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=5.0)
     return httpx.AsyncClient(
-        timeout=TIMEOUT, limits=limits, trust_env=False, follow_redirects=False, verify=False
-    )  # noqa: S501 - loopback, plain HTTP
+        timeout=TIMEOUT,
+        limits=limits,
+        trust_env=False,
+        follow_redirects=False,
+        verify=False,  # noqa: S501 - plain HTTP on loopback; reading the certificates would slow the start
+    )
 
 
 async def forward(client: httpx.AsyncClient, request: Request, target: Target) -> Response:

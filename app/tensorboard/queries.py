@@ -21,4 +21,4 @@ def run_counts(session: ReadSession, slugs: Iterable[str]) -> dict[str, int]:
         .where(Experiment.slug.in_(list(slugs)))
         .group_by(Experiment.slug)
     )
-    return dict(rows)
+    return dict(rows.all())

@@ -1,10 +1,12 @@
 """TensorBoard for browsers (`/experiments/{slug}/tensorboard/…`) and for the API."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import httpx
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -18,8 +20,19 @@ from app.tensorboard.queries import experiment_exists, run_counts
 from app.tensorboard.units import State, Status
 from app.web import environment
 
+
+@asynccontextmanager
+async def _with_client(app: FastAPI) -> AsyncIterator[None]:
+    """One client for the life of the app; it belongs to the event loop."""
+    async with proxy.make_client() as client:
+        app.state.tensorboard_client = client
+        yield
+
+
 router = APIRouter(prefix="/api/v1", tags=["tensorboard"])
-page_router = APIRouter(include_in_schema=False, dependencies=[Depends(require_page("read"))])
+page_router = APIRouter(
+    include_in_schema=False, dependencies=[Depends(require_page("read"))], lifespan=_with_client
+)
 
 RETRY = "_danlu/retry"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*", re.ASCII)
@@ -114,9 +127,10 @@ async def tensorboard(request: Request, slug: SlugPath, path: str, db: DbDep, bo
     status = boards.ensure(slug, page=request.method == "GET" and path in ("", "index.html"))
     if status.port is None:
         return _not_ready(request, slug, status)
+    client: httpx.AsyncClient = request.app.state.tensorboard_client
     try:
         target = proxy.Target(slug, status.port, raw_path, path)
-        return await proxy.forward(_client(request), request, target)
+        return await proxy.forward(client, request, target)
     except (BadGateway, GatewayTimeout) as error:
         boards.suspect(slug)
         return _excuse(request, slug, error, reason=None)
@@ -160,15 +174,6 @@ def _runs(db: Database, slug: str) -> int:
 
 def _body(slug: str, status: Status, runs: int) -> dict[str, Any]:
     return {**status.body(), "url": f"/experiments/{slug}/tensorboard/", "runs": runs}
-
-
-def _client(request: Request) -> httpx.AsyncClient:
-    """One client for the life of the app; it belongs to the event loop, so the first request makes it."""
-    state = request.app.state
-    if not hasattr(state, "tensorboard_client"):
-        state.tensorboard_client = proxy.make_client()
-    client: httpx.AsyncClient = state.tensorboard_client
-    return client
 
 
 def _not_ready(request: Request, slug: str, status: Status) -> Response:
