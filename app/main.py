@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import __version__, web
 from app.api import api_router, health_router
+from app.api.traffic import Traffic
 from app.config import Settings
 from app.db import Database
 from app.errors import StartupError
@@ -40,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.tensorboards = TensorBoards(settings)
     app.state.hub = Hub(settings, app.state.db)
     web.install(app, settings)
+    app.add_middleware(Traffic)
     for router in (health_router, api_router, tensorboard_pages, pages_router):
         app.include_router(router)
     return app

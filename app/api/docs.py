@@ -141,9 +141,8 @@ def _field(openapi: Json, name: str, place: str, required: bool, schema: Json) -
 
 def _resolved(openapi: Json, schema: Json) -> Json:
     """The schema behind a reference, or behind the one real alternative of an optional value."""
-    options = [
-        option for option in schema.get("anyOf", schema.get("allOf", [])) if option.get("type") != "null"
-    ]
+    alternatives: list[Json] = schema.get("anyOf") or schema.get("allOf") or []
+    options = [option for option in alternatives if option.get("type") != "null"]
     if options:
         return _resolved(openapi, options[0])
     reference = schema.get("$ref")

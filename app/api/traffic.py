@@ -31,12 +31,27 @@ class Traffic:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")
                 method = scope["method"] if scope["method"] in _METHODS else "other"
-                self.counts.add((method, route, message["status"]), time.monotonic() - begun)
+                self.counts.add((method, route_of(scope), message["status"]), time.monotonic() - begun)
             await send(message)
 
         await self.app(scope, receive, counted)
+
+
+def route_of(scope: Scope) -> str:
+    """The route's path, such as `/api/v1/runs/{run_id}`, of a request that has been routed; else `other`.
+
+    Made from the path and its parameters: the route object itself does not know the prefix it was included with.
+    """
+    if "endpoint" not in scope:
+        return "other"
+    if scope.get("root_path"):
+        return f"{scope['root_path']}/{{path}}"  # a mount: static files
+    path: str = scope["path"]
+    for name, value in reversed(scope.get("path_params", {}).items()):
+        before, found, after = path.rpartition(f"/{value}")
+        path = f"{before}/{{{name}}}{after}" if found else path
+    return path
 
 
 class Counts:

@@ -13,8 +13,11 @@ from app.db import WriteSession
 from app.errors import NotFound
 from app.models import Experiment, IdempotencyKey, Run, User
 from app.runs.words import STATES, RunState
+from app.sqltext import contains
 
 Json = dict[str, Any]
+# Any constant of our own; PostgreSQL's advisory locks are numbers.
+_NAMES_LOCK = 0x64616E6C75_02
 LIVE = (RunState.QUEUED.value, RunState.RUNNING.value)
 
 
@@ -37,6 +40,16 @@ def by_slug(session: Session, slug: str, *, lock: bool = False) -> Experiment | 
     """
     query = select(Experiment).where(Experiment.slug == slug, Experiment.deleted_at.is_(None))
     return session.scalars(query.with_for_update(read=True) if lock else query).first()
+
+
+def lock_names(session: WriteSession) -> None:
+    """Let nobody else make or rename an experiment until the transaction ends.
+
+    On SQLite a writer is alone anyway. On PostgreSQL two requests that look for the same new name at once would
+    both find nothing, and the second would make it again under another slug.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_NAMES_LOCK)))
 
 
 def names(session: Session) -> list[tuple[str, str]]:
@@ -78,7 +91,8 @@ def list_experiments(
     """
     query = _rows().order_by(Experiment.id.desc()).limit(limit + 1)
     if q:
-        query = query.where(func.lower(Experiment.name).contains(func.lower(q), autoescape=True))
+        sqlite = session.get_bind().dialect.name == "sqlite"
+        query = query.where(contains(Experiment.name, q, sqlite=sqlite))
     if cursor is not None:
         (last,) = cursors.decode(cursor, "experiments", ["number"])
         query = query.where(Experiment.id < last)

@@ -25,6 +25,7 @@ def create(
     Raises:
         Conflict: there is one with this name; case does not count.
     """
+    queries.lock_names(session)
     _refuse_double(session, name)
     return _add(session, settings.experiments_dir, name, description, owner_id, now)
 
@@ -39,6 +40,7 @@ def ensure(
     found = queries.by_slug(session, wanted, lock=True)
     if found is not None:
         return found
+    queries.lock_names(session)
     folded = wanted.casefold()
     for slug, name in queries.names(session):
         if folded in {slug, name.casefold()}:
@@ -57,6 +59,7 @@ def change(
         NotFound: there is no such experiment.
         Conflict: another one has this name.
     """
+    queries.lock_names(session)
     experiment = queries.get(session, slug)
     if name is not None and name.casefold() != experiment.name.casefold():
         _refuse_double(session, name)

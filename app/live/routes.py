@@ -36,6 +36,7 @@ opened it."""
     summary="Follow runs, metrics, logs and workers",
     description=DESCRIPTION,
     response_class=EventStream,
+    status_code=200,
     responses={200: {"content": {"text/event-stream": {}}, "description": "An endless stream of events."}},
 )
 async def stream(

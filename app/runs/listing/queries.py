@@ -13,7 +13,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    collate,
     exists,
     func,
     literal,
@@ -33,6 +32,7 @@ from app.orm import Moment
 from app.runs.listing.request import RunListQuery
 from app.runs.queries import run_rows, to_json
 from app.runs.views import Json, RunRow
+from app.sqltext import bytewise, contains, fold
 
 Column = ColumnElement[Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,11 +99,8 @@ def _filtered(
     for tag in query.tag:
         statement = statement.where(_has_tag(tag, sqlite=sqlite))
     if query.q:
-        # Literally, so that % and _ mean themselves; ASCII letters alone are folded, alike on both databases.
-        wanted = _fold(literal(query.q), sqlite=sqlite)
-        place = func.instr if sqlite else func.strpos
-        columns = (_fold(column, sqlite=sqlite) for column in (Run.name, Run.notes))
-        statement = statement.where(or_(*(place(column, wanted) > 0 for column in columns)))
+        found = (contains(column, query.q, sqlite=sqlite) for column in (Run.name, Run.notes))
+        statement = statement.where(or_(*found))
     return statement
 
 
@@ -113,16 +110,6 @@ def _has_tag(tag: str, *, sqlite: bool) -> Column:
     else:
         items = func.json_array_elements_text(Run.tags).table_valued("value", name="tag_item")
     return exists(select(true()).select_from(items).where(items.c.value == tag))
-
-
-def _bytewise(column: Any, *, sqlite: bool) -> Column:
-    """Text compared by its bytes on both databases, whatever the locale."""
-    return column if sqlite else collate(column, "C")
-
-
-def _fold(column: Any, *, sqlite: bool) -> Column:
-    """Lower case of the ASCII letters only: that is all SQLite can do, and PostgreSQL does so in the C locale."""
-    return func.lower(_bytewise(column, sqlite=sqlite))
 
 
 # Sorting.
@@ -155,7 +142,7 @@ def _column_keys(name: str, down: bool, now: datetime, *, sqlite: bool) -> list[
         return _nullable(times[name], "time", down)
     texts = {"name": Run.name, "state": Run.state, "recipe": Run.recipe, "experiment": Experiment.slug}
     if name in texts:
-        return _nullable(_fold(texts[name], sqlite=sqlite), "text", down)
+        return _nullable(fold(texts[name], sqlite=sqlite), "text", down)
     if name == "priority":
         return [Key(Run.priority.expression, "number", down)]
     known = "created, updated, started, finished, name, state, recipe, experiment, priority, duration"
@@ -194,7 +181,7 @@ def _param_keys(key: str, down: bool, *, sqlite: bool) -> list[Key]:
         is_number = kind.in_(["number", "boolean"])
         truth = cast(case((text == "true", 1), else_=0), Float)
         number = case((kind == "number", cast(text, Float)), else_=truth)
-        text = collate(text, "C")
+        text = bytewise(text, sqlite=False)
     no_text = case((kind == "null", True), (kind.is_(None), True), else_=False)
     rank = case((is_number, 0), (no_text, 2), else_=1)
     return [
