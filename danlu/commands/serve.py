@@ -74,6 +74,7 @@ def worker(
     settings = settings_from(home=home, slots=slots, devices=devices)
     from worker.__main__ import main
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     raise typer.Exit(main(settings))
 
 
@@ -155,6 +156,7 @@ def _serve(settings: Settings, listener: socket.socket, *, access_log: bool, rea
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await self.running.enter_async_context(app.router.lifespan_context(app))
             await super().startup(sockets)
+            self.running.callback((settings.home / URL_FILE).unlink, missing_ok=True)
             await asyncio.to_thread(_ready, settings, app, ready_fd)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -166,10 +168,7 @@ def _serve(settings: Settings, listener: socket.socket, *, access_log: bool, rea
     # uvicorn raises the signal again when all is shut down; and it may come before uvicorn listens to it.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    try:
-        server.run(sockets=[listener])
-    finally:
-        (settings.home / URL_FILE).unlink(missing_ok=True)
+    server.run(sockets=[listener])
 
 
 def _ready(settings: Settings, app: FastAPI, ready_fd: int | None) -> None:
