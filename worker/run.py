@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.runs.words import Reason
-from danlu.recipe import NonFiniteLoss, Recipe, RunContext, load_recipes
+from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, Recipe, RunContext, load_recipes
 from worker.spec import OUTCOME_FILE, RECIPE_MODULES, STATUS_FILE, LaunchSpec, write_whole
 
 _STATUS_SECONDS = 0.25
@@ -173,6 +173,8 @@ def classify(error: BaseException, run_dir: Path) -> tuple[Reason, str]:
     for link in _chain(error):
         if isinstance(link, NonFiniteLoss):
             return Reason.NON_FINITE_LOSS, str(link)
+        if isinstance(link, CheckpointUnreadable):
+            return Reason.CHECKPOINT_UNREADABLE, str(link)
         if isinstance(link, OSError) and link.errno in {errno.ENOSPC, errno.EDQUOT}:
             return Reason.DISK_FULL, f"{detail}{_disk_note(run_dir)}"
         if _is_out_of_memory(link):

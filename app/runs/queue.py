@@ -64,12 +64,12 @@ def claim(session: WriteSession, worker_id: str, free: list[str], now: datetime)
 
     Args:
         worker_id: the caller's registration.
-        free: concrete devices with a free slot, accelerators first (`["cuda:0", "cpu"]`).
+        free: concrete devices with a free slot, accelerators first (`["cuda:0", "cpu"]`); with none, only runs are
+            found whose device nobody offers, which must not wait for a slot to fail.
     """
-    if not free:
-        return None
     offered = _offered_devices(session)
-    wanted = {"auto", *free} | ({"cuda"} if any(device.startswith("cuda") for device in free) else set())
+    wanted = {"auto", *free} if free else set()
+    wanted |= {"cuda"} if any(device.startswith("cuda") for device in free) else set()
     run = _next_due(session, sorted(wanted), sorted(offered | {"auto"}), now)
     if run is None:
         return None
