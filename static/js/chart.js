@@ -1,10 +1,11 @@
 // <danlu-curves run="12"> or run="12,13": every scalar tag of these runs, one card per tag, in sections by prefix.
 // Optional: labels='{"12": "rings lr 0.1"}' for several runs. `el.state()` tells tests what is shown.
-import { splitTag, tagFilter, SeriesStore } from "./chart_data.js";
+import { tagFilter, SeriesStore } from "./chart_data.js";
 import { Card } from "./chart_card.js";
 import { Feed } from "./chart_feed.js";
 import { readTheme } from "./chart_plot.js";
 import { Pointer } from "./chart_pointer.js";
+import { Sections } from "./chart_sections.js";
 import { Tip } from "./chart_tip.js";
 import { CardMenu, toolBar } from "./chart_tools.js";
 import { View } from "./chart_view.js";
@@ -19,7 +20,7 @@ class Curves extends HTMLElement {
     if (!this.dataset.topics) this.dataset.topics = runs.map((run) => `metrics:${run}`).join(",");
     this.labels = JSON.parse(this.getAttribute("labels") ?? "{}");
     this.cards = new Map();
-    this.sections = new Map();
+    this.hiddenRuns = new Set();
     this.store = new SeriesStore(runs);
     this.view = new View((what) => this.#viewed(what));
     this.pointer = new Pointer(this);
@@ -33,7 +34,7 @@ class Curves extends HTMLElement {
     this.keeper = keepInside(this, this.frame);
     this.sight = new IntersectionObserver((entries) => this.#sighted(entries), { rootMargin: "250px 0px" });
     this.sizes = new ResizeObserver(() => this.#resized());
-    this.sizes.observe(this.sectionsElement);
+    this.sizes.observe(this.sections.element);
     const on = (name, listener) => document.body.addEventListener(name, (event) => listener(event.detail), { signal });
     on("danlu:metrics", (detail) => this.#heard(detail));
     on("danlu:run", (detail) => this.#ran(detail));
@@ -68,11 +69,11 @@ class Curves extends HTMLElement {
   #build() {
     this.message = make("div", { class: "curve-message", role: "status", hidden: true });
     this.spoken = make("div", { class: "visually-hidden", role: "status" });
-    this.sectionsElement = make("div", { class: "curve-sections" });
+    this.sections = new Sections();
     this.frame = make("div", { class: "curve-frame" });
     this.bar = toolBar(this);
     this.bar.element.hidden = true;
-    this.frame.append(this.bar.element, this.message, this.sectionsElement, this.spoken);
+    this.frame.append(this.bar.element, this.message, this.sections.element, this.spoken);
     this.menu = new CardMenu(this);
     this.tip = new Tip(this.frame);
     this.replaceChildren(this.frame);
@@ -130,7 +131,15 @@ class Curves extends HTMLElement {
   filter(text) {
     const matches = tagFilter(text);
     for (const card of this.cards.values()) card.element.hidden = !matches(card.tag);
-    for (const section of this.sections.values()) section.element.hidden = ![...section.grid.children].some((one) => !one.hidden);
+    this.sections.hideEmpty();
+  }
+
+  /** Show or hide a run in all charts. */
+  toggleRun(run) {
+    if (!this.hiddenRuns.delete(run)) this.hiddenRuns.add(run);
+    this.bar.refresh();
+    for (const card of this.cards.values()) card.touch(true);
+    this.drawSoon();
   }
 
   openMenu(card) {
@@ -179,7 +188,10 @@ class Curves extends HTMLElement {
 
   #ran(run) {
     if (!this.store.runs.includes(run.id)) return;
-    if (run.name && !this.getAttribute("labels")) this.labels[run.id] = `${run.name} #${run.id}`;
+    if (run.name && !this.labels[run.id]) {
+      this.labels[run.id] = `${run.name} #${run.id}`;
+      this.bar.refresh();
+    }
     const was = this.states?.[run.id];
     this.states = { ...this.states, [run.id]: run.state };
     if (was && was !== run.state && ENDED.has(run.state)) this.feed.stir();
@@ -214,7 +226,7 @@ class Curves extends HTMLElement {
   }
 
   #resized() {
-    if (!this.sectionsElement.clientWidth) return;
+    if (!this.sections.element.clientWidth) return;
     for (const card of this.inSight()) card.resize();
   }
 
@@ -225,26 +237,9 @@ class Curves extends HTMLElement {
     if (known) return known;
     const card = new Card(tag, this);
     this.cards.set(tag, card);
-    const { grid, count } = this.#section(splitTag(tag)[0]);
-    const after = [...grid.children].find((one) => one.dataset.tag.localeCompare(tag, "en", { numeric: true }) > 0);
-    grid.insertBefore(card.element, after ?? null);
-    count.textContent = grid.children.length;
+    this.sections.place(card);
     this.sight.observe(card.element);
     return card;
-  }
-
-  #section(prefix) {
-    const known = this.sections.get(prefix);
-    if (known) return known;
-    const grid = make("div", { class: "curve-grid" });
-    const count = make("span", { class: "curve-count" });
-    const heading = make("summary", {}, make("h3", {}, prefix || "General"), count);
-    const element = make("details", { class: "curve-section fold", open: true, "data-prefix": prefix }, heading, grid);
-    const section = { element, grid, count };
-    this.sections.set(prefix, section);
-    const after = [...this.sectionsElement.children].find((one) => one.dataset.prefix.localeCompare(prefix, "en") > 0);
-    this.sectionsElement.insertBefore(element, after ?? null);
-    return section;
   }
 
   #say(title, text, ...more) {

@@ -1,6 +1,5 @@
 // One card: a tag's name, its value now or at the crosshair, and the plot or the table.
 import { summary, table } from "./chart_export.js";
-import { splitTag } from "./chart_data.js";
 import { number } from "./chart_format.js";
 import { alignedData, makePlot } from "./chart_plot.js";
 import { readings } from "./chart_tip.js";
@@ -22,13 +21,13 @@ export class Card {
     this.area = make("div", { class: "curve-plot", role: "img", tabIndex: 0, "aria-label": `Line chart of ${tag}`, onkeydown: (event) => board.key(this, event) });
     this.note = make("p", { class: "curve-note", hidden: true });
     this.element = make("article", { class: "card curve", "data-tag": tag },
-      make("header", { class: "curve-head" }, make("h4", { class: "curve-tag", title: tag }, splitTag(tag)[1]), this.value, this.menu),
+      make("header", { class: "curve-head" }, (this.title = make("h4", { class: "curve-tag", title: tag }, tag)), this.value, this.menu),
       this.area, this.note);
   }
 
   /** The series of this tag as they are now. */
   get series() {
-    return this.board.store.series(this.tag);
+    return this.board.store.series(this.tag).filter((one) => !this.board.hiddenRuns.has(one.run));
   }
 
   /** Show or forget: a card out of sight has no canvas. */
@@ -50,7 +49,7 @@ export class Card {
     if (!this.visible || !this.dirty) return;
     const { view, store } = this.board;
     const list = this.series;
-    if (!list.some((one) => one.step.length)) return;
+    if (!list.some((one) => one.step.length)) return this.#destroy();
     this.dirty = false;
     this.showLast();
     if (this.asTable) {

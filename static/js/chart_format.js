@@ -27,24 +27,27 @@ export function ticks(values) {
   return values.map((value) => {
     if (value === null || value === undefined) return "";
     if (value === 0) return "0";
-    if (most >= 1e6 || most < 1e-3) return value.toExponential(Math.max(0, digits(value, gap))).replace("e+", "e");
-    return most >= 1e4 ? compact(value, gap) : value.toFixed(Math.max(0, Math.min(8, Math.ceil(-Math.log10(gap) - 1e-9))));
+    if (most >= 1e7 || most < 1e-3) return value.toExponential(digits(value, gap)).replace("e+", "e");
+    if (most >= 1e6) return `${(value / 1e6).toFixed(places(gap / 1e6))}M`;
+    return most >= 1e4 ? `${(value / 1000).toFixed(places(gap / 1000))}k` : value.toFixed(places(gap));
   });
 }
 
+/** Decimals that a gap between ticks needs: 0.25 needs two. */
+function places(gap) {
+  const [, mantissa, exponent] = /^(.*)e([+-]\d+)$/.exec(Number(gap.toPrecision(3)).toExponential());
+  return Math.max(0, Math.min(8, (mantissa.split(".")[1]?.length ?? 0) - Number(exponent)));
+}
+
 function digits(value, gap) {
-  return Math.min(4, Math.max(0, Math.floor(Math.log10(Math.abs(value))) - Math.floor(Math.log10(gap || 1))));
+  return Math.min(4, places(gap / 10 ** Math.floor(Math.log10(Math.abs(value)))));
 }
 
-function compact(value, gap) {
-  const places = Math.max(0, Math.min(2, Math.ceil(3 - Math.log10(gap) - 1e-9)));
-  return `${(value / 1000).toFixed(places)}k`;
-}
-
-/** Labels for a logarithmic axis: powers of ten alone. */
+/** Labels for a logarithmic axis: 1, 2 and 5 of each power of ten. */
 export function logTicks(values) {
   return values.map((value) => {
     if (value === null || value === undefined) return "";
+    if (![1, 2, 5].includes(Number(value.toExponential(3).split("e")[0]))) return "";
     return value >= 1e-3 && value < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(0).replace("e+", "e");
   });
 }

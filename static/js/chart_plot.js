@@ -62,7 +62,7 @@ export function makePlot(host, list, data, view, options) {
   const opts = {
     width: options.width,
     height: options.height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     series,
     scales: {
@@ -178,11 +178,7 @@ function drawNonFinite(u, list, view, options) {
   ctx.restore();
 }
 
-/** A colour as CSS gives it (rgb() or #rrggbb) at a part of its strength. */
+/** A colour as CSS gives it, rgb(), at a part of its strength. */
 function withAlpha(colour, alpha) {
-  if (colour.startsWith("#")) {
-    const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-    return `rgb(${r} ${g} ${b} / ${alpha})`;
-  }
-  return colour.replace(/^rgba?\(([^/)]*?)(?:[,/]\s*[\d.]+%?)?\)$/, (_all, parts) => `rgb(${parts.split(/[\s,]+/).filter(Boolean).slice(0, 3).join(" ")} / ${alpha})`);
+  return `rgb(${colour.match(/[\d.]+/g).slice(0, 3).join(" ")} / ${alpha})`;
 }

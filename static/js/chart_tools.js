@@ -18,7 +18,7 @@ export function toolBar(board) {
     make("button", { type: "button", "data-axis": axis, onclick: () => view.set({ axis }) }, text));
   const slider = make("input", { type: "range", min: 0, max: MAX_SMOOTHING, step: 0.01, "aria-label": "Smoothing", oninput: () => view.set({ smoothing: Number(slider.value) }) });
   const shown = make("output", { class: "curve-smoothing" });
-  const toggle = (text, key, title) => make("button", { class: "btn ghost small", type: "button", title, "data-toggle": key, onclick: () => view.set({ [key]: !view[key] }) }, text);
+  const toggle = (text, key, title) => make("button", { class: "btn small", type: "button", title, "data-toggle": key, onclick: () => view.set({ [key]: !view[key] }) }, text);
   const toggles = [toggle("Log y", "logY", "Logarithmic y axis"), toggle("Clip outliers", "outliers", "Scale y to the middle 98 % of the values")];
   const zooms = [button("minus", "Zoom out", () => board.zoomBy(2)), button("plus", "Zoom in", () => board.zoomBy(0.5)), button("reset", "Show everything (0)", () => view.reset())];
   const element = make("div", { class: "island-bar curve-bar", role: "group", "aria-label": "Charts" },
@@ -28,7 +28,18 @@ export function toolBar(board) {
     ...toggles,
     make("span", { class: "island-space" }),
     make("div", { class: "curve-zooms", role: "group", "aria-label": "Zoom" }, ...zooms));
+  const legend = make("div", { class: "curve-legend", role: "group", "aria-label": "Runs", hidden: board.store.runs.length < 2 });
+  for (const run of board.store.runs) {
+    const { colour, dash } = board.look(run);
+    legend.append(make("button", { type: "button", "data-run": run, title: "Show or hide", onclick: () => board.toggleRun(run) },
+      make("span", { class: "swatch", "data-colour": colour, "data-dash": dash }), make("span", {})));
+  }
+  element.append(legend);
   const refresh = () => {
+    for (const one of legend.children) {
+      one.lastChild.textContent = board.label(Number(one.dataset.run));
+      one.setAttribute("aria-pressed", String(!board.hiddenRuns.has(Number(one.dataset.run))));
+    }
     for (const one of axes) one.setAttribute("aria-pressed", String(one.dataset.axis === view.axis));
     for (const one of toggles) one.setAttribute("aria-pressed", String(view[one.dataset.toggle]));
     slider.value = view.smoothing;

@@ -14,7 +14,7 @@ export class View {
     this.logY = query.get("logy") === "1";
     this.outliers = query.get("outliers") === "hide";
     this.zoom = null;
-    const [from, to] = (query.get("z") ?? "").split("~").map(Number);
+    const [from, to] = (query.get("z") ?? "").split("..").map(Number);
     if (Number.isFinite(from) && Number.isFinite(to) && to > from) this.zoom = [from, to];
   }
 
@@ -67,7 +67,7 @@ export class View {
     put("sm", this.smoothing ? String(this.smoothing) : "");
     put("logy", this.logY ? "1" : "");
     put("outliers", this.outliers ? "hide" : "");
-    put("z", this.zoom ? this.zoom.map((x) => Number(x.toPrecision(8))).join("~") : "");
+    put("z", this.zoom ? this.zoom.map((x) => Number(x.toPrecision(8))).join("..") : "");
     if (url.href === location.href) return;
     clearTimeout(this.writing);
     // Browsers refuse more than a hundred changes in half a minute, and a slider makes them.

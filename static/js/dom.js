@@ -52,11 +52,14 @@ export function afterPaint(callback) {
  * Put `root` back when a morph of the page took it out: what the server sends for an island is an empty element.
  * @param {HTMLElement} host
  * @param {HTMLElement} root
+ * @param {() => void} [back] called when it was put back
  * @returns {MutationObserver} disconnect it with the island
  */
-export function keepInside(host, root) {
+export function keepInside(host, root, back) {
   const observer = new MutationObserver(() => {
-    if (root.parentNode !== host) host.replaceChildren(root);
+    if (root.parentNode === host) return;
+    host.replaceChildren(root);
+    back?.();
   });
   observer.observe(host, { childList: true });
   return observer;

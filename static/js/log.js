@@ -17,7 +17,7 @@ class Log extends HTMLElement {
     if (!this.dataset.topics) this.dataset.topics = `log:${this.run}`;
     if (!this.built) this.#build();
     this.replaceChildren(this.built);
-    this.keeper = keepInside(this, this.built);
+    this.keeper = keepInside(this, this.built, () => (this.scroller.scrollTop = this.following ? this.scroller.scrollHeight : this.lastTop));
     this.abort = new AbortController();
     const { signal } = this.abort;
     document.body.addEventListener("danlu:log", (event) => this.#heard(event.detail), { signal });
@@ -75,8 +75,8 @@ class Log extends HTMLElement {
     const step = (name, label, by) =>
       make("button", { class: "btn ghost icon small", type: "button", disabled: true, "aria-label": label, title: label, onclick: () => this.finder.move(by) }, icon(name));
     this.steps = [step("up", "Previous hit", -1), step("down", "Next hit", 1)];
-    this.wrapButton = make("button", { class: "btn ghost small", type: "button", "aria-pressed": "false", onclick: () => this.#wrap(this.wrapButton.ariaPressed !== "true") }, icon("wrap"), "Wrap");
-    const download = make("a", { class: "btn ghost small", href: `/api/v1/runs/${this.run}/log`, download: `run-${this.run}.log` }, icon("download"), "Download");
+    this.wrapButton = make("button", { class: "btn ghost small", type: "button", "aria-pressed": "false", "aria-label": "Wrap long lines", onclick: () => this.#wrap(this.wrapButton.ariaPressed !== "true") }, icon("wrap"), make("span", { class: "island-text" }, "Wrap"));
+    const download = make("a", { class: "btn ghost small", href: `/api/v1/runs/${this.run}/log`, download: `run-${this.run}.log`, "aria-label": "Download the output" }, icon("download"), make("span", { class: "island-text" }, "Download"));
     return make("div", { class: "island-bar" }, this.search, this.found, ...this.steps, make("span", { class: "island-space" }), this.wrapButton, download);
   }
 
@@ -157,6 +157,7 @@ class Log extends HTMLElement {
 
   #changed() {
     this.empty.hidden = this.lines.count > 0;
+    this.scroller.classList.toggle("is-empty", this.lines.count === 0);
     if (this.following) this.#stick();
     if (this.finder.query && !this.finding) {
       this.finding = setTimeout(() => {
@@ -196,10 +197,10 @@ class Log extends HTMLElement {
         start = top - (new TextEncoder().encode(text.slice(feed + 1)).length);
         text = text.slice(feed + 1);
       }
-      const fromBottom = this.scroller.scrollHeight - this.scroller.scrollTop;
+      const before = this.scroller.scrollHeight;
       this.lines.prepend(text, start);
+      this.scroller.scrollTop += this.scroller.scrollHeight - before; // what is read stays where it is
       if (this.lines.count > MAX_LINES) this.#detach();
-      this.scroller.scrollTop = this.scroller.scrollHeight - fromBottom;
       this.lastTop = this.scroller.scrollTop;
       this.#changed();
     });

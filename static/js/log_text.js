@@ -142,7 +142,8 @@ export function lineElement(raw, style) {
     }
     const span = document.createElement("span");
     span.className = piece.classes;
-    if (piece.colour) span.style.color = piece.colour;
+    // A fixed colour was chosen for a black terminal: mixed with the theme's ink it can be read on any background.
+    if (piece.colour) span.style.color = `color-mix(in oklab, ${piece.colour} 62%, var(--log-ink))`;
     if (piece.background) span.style.backgroundColor = piece.background;
     span.textContent = piece.text;
     element.append(span);
