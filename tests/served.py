@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 import httpx
 import uvicorn
@@ -20,6 +21,11 @@ from app.main import create_app
 from app.models import User
 
 PASSWORD = "a furnace for pills 丹"
+
+
+@cache
+def _hashed() -> str:
+    return passwords.hash_password(PASSWORD)
 
 
 @dataclass
@@ -49,7 +55,7 @@ class Served:
     def add_user(self, name: str, role: str = "member", *, submit_code: bool = False) -> int:
         user = User(
             username=name,
-            password_hash=passwords.hash_password(PASSWORD),
+            password_hash=_hashed(),
             role=role,
             submit_code=submit_code,
             created_at=utcnow(),

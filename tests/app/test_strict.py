@@ -51,10 +51,10 @@ def test_json_is_read(raw: bytes) -> None:
 
 @pytest.mark.parametrize("raw", BROKEN, ids=lambda raw: repr(raw[:20]))
 def test_what_is_no_json_is_refused_quickly(raw: bytes) -> None:
-    began = time.monotonic()
+    began = time.thread_time()  # of this thread's own work: other tests may load the machine
     with pytest.raises(InvalidJson) as refused:
         parse(raw)
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
     assert refused.value.code == "invalid_json"
     assert len(refused.value.detail) < 200
 
@@ -70,11 +70,11 @@ def test_what_cannot_be_kept_is_refused_by_name(raw: bytes, field: str) -> None:
 def test_a_million_keys_take_no_second_of_silence() -> None:
     raw = ("{" + ",".join(f'"{number}":0' for number in range(95_000)) + "}").encode()
     assert len(raw) < 1024 * 1024
-    began = time.monotonic()
+    began = time.thread_time()
     assert len(parse(raw)) == 95_000
     brackets = b"[" + b"[]," * 340_000 + b"0]"
     assert len(parse(brackets)) == 340_001
-    assert time.monotonic() - began < 3
+    assert time.thread_time() - began < 2
 
 
 @pytest.fixture(scope="module")
