@@ -97,13 +97,14 @@ def _layout_of(array: NDArray[Any]) -> Layout:
 
 def _to_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
-        return array
+        return array.astype(np.uint8, copy=False)
     if array.dtype.kind in "iu":
         if array.min() < 0 or array.max() > 255:
             raise ValueError("the integers of an image are from 0 to 255")
         return array.astype(np.uint8)
     scaled = np.nan_to_num(array.astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0).clip(0.0, 1.0) * 255
-    return np.rint(scaled).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(scaled).astype(np.uint8)
+    return pixels
 
 
 def to_batch(images: Any, layout: Layout | None = None) -> list[NDArray[np.uint8]]:

@@ -34,7 +34,7 @@ def trace(model: Any, inputs: Any) -> tuple[GraphDef, RunMetadata]:
     ):
         # The tracer warns of shapes that it takes for constants, and of its own age; a drawing may have both.
         warnings.simplefilter("ignore")
-        found: tuple[GraphDef, RunMetadata] = graph(model, inputs)
+        found: tuple[GraphDef, RunMetadata] = graph(model, inputs)  # type: ignore[no-untyped-call,unused-ignore]
         return found
 
 

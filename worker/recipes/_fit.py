@@ -121,8 +121,9 @@ def _train_epoch(task: Task, plan: Plan, run: RunContext, progress: Progress) ->
         progress.window += 1
         if progress.window == LOG_EVERY:
             run.board.scalar("loss/step", progress.window_sum / LOG_EVERY, step)
-            run.progress(step + 1, plan.epochs * batches, progress.epoch, plan.epochs)
             progress.window_sum, progress.window = 0.0, 0
+        if progress.window == 0 or step == 0:  # the very first step is news: the training has begun
+            run.progress(step + 1, plan.epochs * batches, progress.epoch, plan.epochs)
     return True
 
 
