@@ -33,7 +33,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """One `danlu up --no-demo` for the tests that only use it."""
     with started("up", tmp_path_factory.mktemp("up") / "home", "--no-demo") as service:
         url = service.ready()
-        wait_for(lambda: answers(url, "/readyz"), 30, "readiness")
+        wait_for(lambda: answers(url, "/readyz"), 60, "readiness")
         yield service
         assert service.stop() == 0, service.said()
 
@@ -121,7 +121,7 @@ def test_a_cancelled_run_is_3(service: Started) -> None:
         env={**os.environ, "DANLU_HOME": str(service.home)},
     )
     try:
-        run = wait_for(lambda: running(service), 30, "a running run")
+        run = wait_for(lambda: running(service), 60, "a running run")
         assert danlu(service.home, "cancel", str(run["id"]), "--wait").returncode == 0
         out, err = waiting.communicate(timeout=60)
     finally:
@@ -164,11 +164,20 @@ def test_the_doctor_sees_the_running_service(service: Started) -> None:
     assert found["processes"]["level"] == "ok", found["processes"]
 
 
+def start_tensorboard(service: Started, experiment: str) -> None:
+    """Have the server start a TensorBoard, and wait until it answers."""
+    token = danlu(service.home, "token", "create", "test").stdout.strip()
+    url = f"{service.ready()}/api/v1/experiments/{experiment}/tensorboard"
+    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False) as http:
+        http.post(url)
+        wait_for(lambda: http.get(url).json()["state"] == "ready", 60, "the TensorBoard")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_everything(number: int, home: Path) -> None:
     with started("up", home, "--no-demo") as service:
         url = service.ready()
-        wait_for(lambda: answers(url, "/readyz"), 30, "readiness")
+        wait_for(lambda: answers(url, "/readyz"), 60, "readiness")
         assert {"server", "worker"} <= {word for process in service.tree() for word in process.cmdline()}
         assert service.stop(number) == 0, service.said()
         assert service.tree() == []
@@ -179,14 +188,16 @@ def test_a_signal_stops_everything(number: int, home: Path) -> None:
 def test_nothing_outlives_a_killed_up(home: Path) -> None:
     with started("up", home, "--no-demo") as service:
         url = service.ready()
-        wait_for(lambda: answers(url, "/readyz"), 30, "readiness")
+        wait_for(lambda: answers(url, "/readyz"), 60, "readiness")
         assert (
             danlu(home, "submit", "rings", "--set", "epochs=1000", "--set", "patience=1000").returncode == 0
         )
-        wait_for(lambda: running(service), 30, "a running run")
-        assert len(service.tree()) >= 3
+        wait_for(lambda: running(service), 60, "a running run")
+        start_tensorboard(service, "rings")
+        lines = [" ".join(process.cmdline()) for process in service.tree()]
+        assert any("tensorboard" in line for line in lines)
         service.stop(signal.SIGKILL)
-        wait_for(lambda: not service.tree(), 40, "the end of all children")
+        wait_for(lambda: not service.tree(), 60, "the end of all children")
         assert not answers(url)
 
 
@@ -194,7 +205,7 @@ def test_nothing_outlives_a_killed_up(home: Path) -> None:
 def test_what_dies_is_started_again(name: str, home: Path) -> None:
     with started("up", home, "--no-demo") as service:
         url = service.ready()
-        wait_for(lambda: answers(url, "/readyz"), 30, "readiness")
+        wait_for(lambda: answers(url, "/readyz"), 60, "readiness")
         first = service.child(name)
         assert first is not None
         below = service.tree() if name == "worker" else []
@@ -202,7 +213,7 @@ def test_what_dies_is_started_again(name: str, home: Path) -> None:
         second = wait_for(
             lambda: (found := service.child(name)) and found.pid != first.pid and found, 30, name
         )
-        wait_for(lambda: answers(url, "/readyz"), 30, "readiness")
+        wait_for(lambda: answers(url, "/readyz"), 60, "readiness")
         assert second is not None
         server = service.child("server")
         left = [process for process in below if alive(process) and process != server]
@@ -224,7 +235,7 @@ def test_the_demo_run_is_made_once(home: Path) -> None:
         assert service.tree() == []
     with started("up", home) as service:
         url = service.ready()
-        wait_for(lambda: answers(url, "/readyz"), 30, "readiness")
+        wait_for(lambda: answers(url, "/readyz"), 60, "readiness")
         wait_for(lambda: service.child("_demo") is None, 30, "the end of the demo's maker")
         assert len(demo_runs()) == 1
 

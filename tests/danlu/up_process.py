@@ -45,7 +45,7 @@ class Started:
 
     def ready(self) -> str:
         """Its origin, once it has said where it is."""
-        wait_for(lambda: self._url() or self.process.poll() is not None, 30, "the link")
+        wait_for(lambda: self._url() or self.process.poll() is not None, 60, "the link")
         assert self.process.poll() is None, self.said()
         url = self._url()
         assert url is not None
