@@ -17,6 +17,7 @@ from app.errors import Invalid
 from app.fields import MAX_ID
 from app.pages.queries import experiment_slugs
 from app.runs import forms, queries, repeat, service
+from app.runs.definition import complete
 from app.runs.forms import PREFIX, Field, Values
 from app.runs.schemas import RunCreate
 from app.runs.views import Json
@@ -73,13 +74,12 @@ def submit(
     with db.read() as session:
         context = _form_context(session, settings, values.get("recipe"))
     body, errors = read_body(context["fields"], values)
+    schema = context["recipe"]["schema"] if context["recipe"] else {}
+    errors = _rule_errors(body, schema) | errors
     if not errors:
         try:
-            made = service.create_run(
-                db, settings, RunCreate.model_validate(body), service.Caller(principal), utcnow()
-            )
-        except ValidationError as error:
-            errors = _pydantic_errors(error)
+            caller = service.Caller(principal)
+            made = service.create_run(db, settings, RunCreate.model_validate(body), caller, utcnow())
         except Invalid as error:
             errors = _by_input(error.fields or {"": error.detail})
         else:
@@ -183,12 +183,19 @@ def _values_of(run: Json) -> Values:
     return values | {"tags": ", ".join(run["tags"]), "parent": str(run["id"])}
 
 
-def _pydantic_errors(error: ValidationError) -> dict[str, str]:
-    """Input → message, for what the body's own rules refuse."""
+def _rule_errors(body: Json, schema: Json) -> dict[str, str]:
+    """Everything that REST would refuse in this body, at once, by input: its own rules and the recipe's."""
     found: dict[str, str] = {}
-    for item in error.errors():
-        message = str(item["msg"]).removeprefix("Value error, ")
-        found.setdefault(".".join(str(part) for part in item["loc"]), message)
+    try:
+        RunCreate.model_validate(body)
+    except ValidationError as error:
+        for item in error.errors():
+            message = str(item["msg"]).removeprefix("Value error, ")
+            found.setdefault(".".join(str(part) for part in item["loc"]), message)
+    try:
+        complete(body["params"], schema)
+    except Invalid as error:
+        found |= error.fields or {}
     return _by_input(found)
 
 

@@ -39,7 +39,9 @@ def problems(folder: Path, manifest: dict[str, Any]) -> list[str]:
                 found.append(f"{target} of {name} is missing")
             elif sha256(path.read_bytes()) != file["sha256"]:
                 found.append(f"{target} of {name} was changed")
-    present = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+    present = {
+        str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts
+    }
     found += [f"{path} is in no package of the manifest" for path in sorted(present - known)]
     return found
 
@@ -76,7 +78,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--fetch", action="store_true", help="download from npm instead of only checking")
     parser.add_argument("--dir", type=Path, default=Path(__file__).parent, help="folder with a manifest.json")
-    parser.add_argument("versions", nargs="*", metavar="NAME=VERSION", help="versions to change before fetching")
+    parser.add_argument(
+        "versions", nargs="*", metavar="NAME=VERSION", help="versions to change before fetching"
+    )
     arguments = parser.parse_args()
     path = arguments.dir / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,103 @@
+"""Every page: no accessibility violation in either theme, no sideways scroll on a phone, no complaint in the console."""
+
+import pytest
+from accessibility import overflow, violations
+from browsing import OpenPage, Watch
+from playwright.sync_api import Page, expect
+from rest import Rest
+from scenes import NASTY, furnished
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "experiments": "/",
+    "runs": "/experiments/exp",
+    "new run": "/runs/new?recipe=rings",
+    "queued": "/runs/{queued}",
+    "running": "/runs/{running}",
+    "failed": "/runs/{failed}",
+    "workers": "/workers",
+    "compare": "/compare?run={running}&run={succeeded}",
+    "nothing to compare": "/compare",
+    "missing": "/runs/999999",
+}
+
+
+@pytest.fixture
+def ids(rest: Rest) -> dict[str, int]:
+    return furnished(rest)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_has_an_accessibility_violation(
+    open_page: OpenPage, ids: dict[str, int], theme: str, watch: Watch
+) -> None:
+    watch.allow("404")
+    watch.allow("Applying inline style")  # by axe; the test below sees the same pages without it
+    page = open_page(theme=theme)
+    found = {}
+    for name, path in PAGES.items():
+        page.goto(path.format(**ids))
+        expect(page.locator("main h1").first).to_be_visible()
+        found[name] = violations(page)
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_no_page_scrolls_sideways_on_a_phone(open_page: OpenPage, ids: dict[str, int], watch: Watch) -> None:
+    watch.allow("404")
+    page = open_page(width=390, height=844)
+    found = {}
+    for name, path in PAGES.items():
+        page.goto(path.format(**ids))
+        expect(page.locator("main h1").first).to_be_visible()
+        found[name] = overflow(page)
+    assert {name: wide for name, wide in found.items() if wide > 0} == {}
+
+
+def test_what_a_user_typed_is_text_everywhere(page: Page, ids: dict[str, int]) -> None:
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    page.goto("/experiments/exp")
+    expect(page.get_by_role("link", name=NASTY)).to_be_visible()
+    page.get_by_role("link", name=NASTY).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(NASTY)
+    page.goto(f"/runs/{ids['failed']}")
+    expect(page.get_by_label("Why it failed")).to_contain_text(NASTY)
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_failed_run_shows_its_reason_and_last_lines_first(page: Page, ids: dict[str, int]) -> None:
+    page.goto(f"/runs/{ids['failed']}")
+    why = page.get_by_label("Why it failed")
+    expect(why).to_contain_text("Exception: ValueError")
+    expect(page.get_by_label("Last lines of the output")).to_contain_text("Traceback")
+    top = why.bounding_box()
+    curves = page.get_by_role("heading", name="Curves").bounding_box()
+    assert top is not None
+    assert curves is not None
+    assert top["y"] < curves["y"]
+
+
+def test_the_theme_is_kept_without_a_flash(page: Page) -> None:
+    page.goto("/")
+    switch = page.get_by_role("button", name="Colour theme: system")
+    switch.click()
+    page.get_by_role("button", name="Colour theme: light").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    with page.expect_response("**/workers") as answer:
+        page.get_by_role("link", name="Workers", exact=True).click()
+    assert 'data-theme="dark"' in answer.value.text(), "the server renders it"
+
+
+def test_an_empty_home_teaches_how_to_begin(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Light the furnace")).to_be_visible()
+    expect(page.locator("#first-curl")).to_contain_text("/api/v1/runs")
+    page.get_by_role("region", name="Command").focus()
+
+
+def test_the_first_tab_skips_to_the_content(page: Page) -> None:
+    page.goto("/workers")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
