@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app import cursors
@@ -19,6 +19,11 @@ Json = dict[str, Any]
 # Any constant of our own; PostgreSQL's advisory locks are numbers.
 _NAMES_LOCK = 0x64616E6C75_02
 LIVE = (RunState.QUEUED.value, RunState.RUNNING.value)
+
+
+# Asked by every submission, so built once.
+_BY_SLUG = select(Experiment).where(Experiment.slug == bindparam("slug"), Experiment.deleted_at.is_(None))
+_BY_SLUG_LOCKED = _BY_SLUG.with_for_update(read=True)
 
 
 def get(session: Session, slug: str) -> Experiment:
@@ -38,8 +43,7 @@ def by_slug(session: Session, slug: str, *, lock: bool = False) -> Experiment | 
 
     With `lock` it is held against deletion until the transaction ends (PostgreSQL; on SQLite a writer is alone).
     """
-    query = select(Experiment).where(Experiment.slug == slug, Experiment.deleted_at.is_(None))
-    return session.scalars(query.with_for_update(read=True) if lock else query).first()
+    return session.scalars(_BY_SLUG_LOCKED if lock else _BY_SLUG, {"slug": slug}).first()
 
 
 def lock_names(session: WriteSession) -> None:

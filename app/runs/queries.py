@@ -3,9 +3,22 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import CursorResult, Row, Select, Update, and_, delete, func, or_, select, update
+from sqlalchemy import (
+    CursorResult,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
@@ -15,6 +28,32 @@ from app.errors import Conflict, NotFound
 from app.models import Experiment, IdempotencyKey, Metric, Recipe, Run, RunEvent, User, Worker
 from app.runs.views import Json, Offer, RunRow, Waiting, event_json, run_json, waiting_reason
 from app.runs.words import TERMINAL_STATES, RunState
+
+# What every submission asks is built once: composing these costs more than SQLite needs to answer them. The state
+# stands in the text, so that the partial index of the queue is used.
+_IS_QUEUED = Run.state == literal_column("'queued'")
+_AHEAD = (
+    select(func.count())
+    .select_from(Run)
+    .where(
+        _IS_QUEUED,
+        or_(
+            Run.priority > bindparam("priority"),
+            and_(Run.priority == bindparam("priority"), Run.id < bindparam("run_id")),
+        ),
+    )
+)
+_LIVE_WORKERS = select(Worker.name, Worker.devices, Worker.state).where(
+    Worker.state != "gone", Worker.last_seen_at >= bindparam("heard")
+)
+_RECIPE = select(Recipe.schema, Recipe.error).where(Recipe.name == bindparam("name"))
+
+
+class Published(NamedTuple):
+    """What a submission needs of a recipe."""
+
+    schema: Json
+    error: str | None
 
 
 def run_rows() -> Select[Run, str, str, str, str]:
@@ -95,14 +134,12 @@ def waiting(session: Session, settings: Settings, runs: Sequence[Run], now: date
 
 def _positions(session: Session, runs: Sequence[Run]) -> dict[int, int]:
     """Places in the queue, 1 first, as claim() takes them: by priority, then oldest first."""
-    queued = Run.state == RunState.QUEUED.value
     if len(runs) == 1:
         run = runs[0]
-        earlier = or_(Run.priority > run.priority, and_(Run.priority == run.priority, Run.id < run.id))
-        ahead = session.scalar(select(func.count()).select_from(Run).where(queued, earlier))
+        ahead = session.scalar(_AHEAD, {"priority": run.priority, "run_id": run.id})
         return {run.id: 1 + (ahead or 0)}
     place = func.row_number().over(order_by=(Run.priority.desc(), Run.id)).label("place")
-    queue = select(Run.id, place).where(queued).subquery()
+    queue = select(Run.id, place).where(_IS_QUEUED).subquery()
     rows = session.execute(select(queue.c.id, queue.c.place).where(queue.c.id.in_([run.id for run in runs])))
     return {run.id: 1 for run in runs} | {row[0]: row[1] for row in rows}
 
@@ -110,10 +147,8 @@ def _positions(session: Session, runs: Sequence[Run]) -> dict[int, int]:
 def live_offers(session: Session, settings: Settings, now: datetime) -> list[Offer]:
     """What the live workers have: those heard of within the lease's length."""
     heard = now - timedelta(seconds=settings.lease_seconds)
-    query = select(Worker.name, Worker.devices, Worker.state).where(
-        Worker.state != "gone", Worker.last_seen_at >= heard
-    )
-    return [Offer(name, devices, state == "draining") for name, devices, state in session.execute(query)]
+    rows = session.execute(_LIVE_WORKERS, {"heard": heard})
+    return [Offer(name, devices, state == "draining") for name, devices, state in rows]
 
 
 def timeline(session: Session, run_id: int) -> list[Json]:
@@ -127,9 +162,10 @@ def timeline(session: Session, run_id: int) -> list[Json]:
     return [event_json(event) for event in events]
 
 
-def recipe_named(session: Session, name: str) -> Recipe | None:
-    """One published recipe."""
-    return session.get(Recipe, name)
+def recipe_named(session: Session, name: str) -> Published | None:
+    """Schema and load error of a published recipe; None when there is none of that name."""
+    row = session.execute(_RECIPE, {"name": name}).first()
+    return None if row is None else Published(row[0], row[1])
 
 
 def recipe_names(session: Session) -> list[str]:

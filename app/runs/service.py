@@ -184,13 +184,13 @@ def _schema(session: WriteSession, name: str) -> Json:
     Raises:
         Invalid: there is no such recipe (with the names that come close), or its file could not be loaded.
     """
-    recipe = queries.recipe_named(session, name)
-    if recipe is not None and recipe.error is None:
-        return recipe.schema
-    if recipe is not None:
+    found = queries.recipe_named(session, name)
+    if found is not None and found.error is None:
+        return found.schema
+    if found is not None:
         raise Invalid(
             f"The recipe {name!r} could not be loaded.",
-            fields={"recipe": f"cannot be loaded: {recipe.error}"},
+            fields={"recipe": f"cannot be loaded: {found.error}"},
         )
     known = queries.recipe_names(session)
     remedy = unknown_recipe(name, known)
