@@ -12,6 +12,8 @@ from app.tensorboard.manager import TensorBoards
 from app.tensorboard.units import State, Status
 from danlu.events import EventWriter
 
+FAKES = Path(__file__).parent / "fakes"
+
 
 def write_scalars(folder: Path, tag: str = "loss", count: int = 100) -> None:
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,3 +45,13 @@ def wait_ready(boards: TensorBoards, slug: str, timeout: float = 30.0) -> Status
     status = wait_for(ready, timeout, f"TensorBoard of {slug}")
     assert status is not None
     return status
+
+
+def fake_program(folder: Path, mode: str) -> str:
+    """A file that can be run as TensorBoard and behaves as `fakes/fake_tensorboard.py` does in that mode."""
+    file = folder / f"{mode}.py"
+    file.write_text(
+        f"import sys\nsys.path.insert(0, {str(FAKES)!r})\n"
+        f"import fake_tensorboard\nfake_tensorboard.main({mode!r})\n"
+    )
+    return str(file)

@@ -1,7 +1,9 @@
-"""How many children there may be, and which of them have had their time. Pure, over the units."""
+"""How many children there may be, which of them have had their time, and how one is asked after."""
 
+import signal
 from collections.abc import Mapping
 
+from app.tensorboard import commands
 from app.tensorboard.units import Kind, Limits, State, Unit
 
 Units = Mapping[tuple[str, Kind], Unit]
@@ -35,3 +37,17 @@ def unused(units: Units, unit: Unit, now: float, limits: Limits) -> bool:
         unit.culled = True
         return True
     return now - unit.used >= limits.idle
+
+
+def probe(kind: Kind, slug: str, port: int, timeout: float) -> str | None:
+    """None when the child works, else what is wrong; waits up to `timeout` seconds."""
+    if kind is Kind.DATA:
+        from app.metrics.dataserver import health  # with grpc, a fifth of a second of the server's start
+
+        return health(f"127.0.0.1:{port}", timeout)
+    return commands.health(port, commands.prefix(slug), timeout)
+
+
+def ending(code: int) -> str:
+    """How a child ended, in words that follow its name."""
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from app.errors import StartupError, Unavailable
-from app.tensorboard import capacity, commands, process
+from app.tensorboard import capacity, process
 from app.tensorboard.mirror import Mirror
 from app.tensorboard.units import Kind, Limits, State, Unit
 
@@ -20,8 +20,7 @@ PROBE_AGAIN = 0.1
 class Supervisor:
     """Owns the units and their children.
 
-    Units are changed under `changed` (a condition): by callers, who only touch and want them, and by the one
-    thread, which does everything else.
+    Units change under `changed`: callers only touch and want them, the one thread does everything else.
 
     Args:
         limits: how many and how long.
@@ -62,11 +61,10 @@ class Supervisor:
         """Retire every child, end the thread; returns when all is gone."""
         self._closing = True
         self.wake()
-        if self._thread:
+        if self._thread and self._pool:
             self._thread.join()
-            self._thread = None
-        if self._pool:
             self._pool.shutdown()
+            self._thread = self._pool = None
 
     def wake(self) -> None:
         """Look now instead of at the next tick."""
@@ -131,8 +129,7 @@ class Supervisor:
                     self._mirror(unit.slug).sync(older_than=self._limits.sync * 0.9)
                 self._step(unit)
             except Exception:
-                # One experiment's trouble (a full disk, a folder that became a file) must not stop the watch
-                # over the others.
+                # One experiment's trouble (a full disk) must not stop the watch over the others.
                 log.exception("supervising the %s of %s", unit.kind, unit.slug)
                 with self.changed:
                     unit.launching = False
@@ -184,7 +181,7 @@ class Supervisor:
                     unit.fail(now, self._public(reason), self._limits)
 
     def _died(self, unit: Unit, child: process.Child, code: int, now: float) -> None:
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        how = capacity.ending(code)
         log.warning("%s of %s (pid %d) %s", unit.kind, unit.slug, child.pid, how)
         was_ready = unit.state is State.READY
         # Somebody's kill says nothing about the child's health, and a long good life is forgiven.
@@ -211,10 +208,9 @@ class Supervisor:
                 self._retire(unit)
                 unit.enter(State.STARTING, now)
                 return
-        trouble = self._probed(unit, now, self._limits.probe_every)
+        trouble = self._probed(unit, now)
         if trouble is None:
             return
-        unit.misses += 1
         unit.probe_at = now + PROBE_AGAIN
         if unit.misses >= self._limits.probe_misses:
             log.warning("%s of %s is replaced: %s", unit.kind, unit.slug, trouble)
@@ -238,36 +234,28 @@ class Supervisor:
             else:
                 unit.probe, unit.probe_at = None, now + PROBE_AGAIN
         elif unit.port and unit.probe is None and now >= unit.probe_at:
-            unit.probe = self._submit_probe(unit, unit.port)
+            unit.probe = self._ask(unit, unit.port)
 
     def _ready(self, unit: Unit, now: float) -> None:
         unit.probe, unit.probe_at, unit.misses = None, now + self._limits.probe_every, 0
         unit.enter(State.READY, now)
         log.info("%s of %s is ready after %.2f s", unit.kind, unit.slug, now - unit.launched)
 
-    def _probed(self, unit: Unit, now: float, every: float) -> str | None:
+    def _probed(self, unit: Unit, now: float) -> str | None:
         """Trouble, when a probe that was due has found some."""
         if unit.probe is None and now >= unit.probe_at and unit.port:
-            unit.probe = self._submit_probe(unit, unit.port)
-            return None
-        if unit.probe is None or not unit.probe.done():
-            return None
-        trouble = unit.probe.result()
-        unit.probe = None
-        unit.probe_at = now + every
-        if trouble is None:
-            unit.misses = 0
-        return trouble
+            unit.probe = self._ask(unit, unit.port)
+        elif unit.probe is not None and unit.probe.done():
+            trouble = unit.probe.result()
+            unit.probe, unit.probe_at = None, now + self._limits.probe_every
+            unit.misses = unit.misses + 1 if trouble else 0
+            return trouble
+        return None
 
-    def _submit_probe(self, unit: Unit, port: int) -> "Future[str | None]":
+    def _ask(self, unit: Unit, port: int) -> "Future[str | None]":
         if self._pool is None:
             raise RuntimeError("not started")
-        timeout = self._limits.probe_timeout
-        if unit.kind is Kind.DATA:
-            from app.metrics.dataserver import health
-
-            return self._pool.submit(health, f"127.0.0.1:{port}", timeout)
-        return self._pool.submit(commands.health, port, commands.prefix(unit.slug), timeout)
+        return self._pool.submit(capacity.probe, unit.kind, unit.slug, port, self._limits.probe_timeout)
 
     def _upstream(self, unit: Unit, now: float) -> int | None:
         """The data server's port for a TensorBoard that is to start; 0 for a data server itself; None: wait."""

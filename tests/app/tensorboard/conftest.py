@@ -6,29 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boards import children_of
+from boards import children_of, fake_program
 from waiting import wait_for
 
 from app.config import Settings
 from app.tensorboard.manager import TensorBoards
 from app.tensorboard.units import Limits
 
-FAKES = Path(__file__).parents[2] / "fakes"
-
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Callable[[str], str]:
     """Gives the program of a fake TensorBoard in a mode."""
 
-    def make(mode: str) -> str:
-        file = tmp_path / f"{mode}.py"
-        file.write_text(
-            f"import sys\nsys.path.insert(0, {str(FAKES)!r})\n"
-            f"import fake_tensorboard\nfake_tensorboard.main({mode!r})\n"
-        )
-        return str(file)
-
-    return make
+    return lambda mode: fake_program(tmp_path, mode)
 
 
 @pytest.fixture

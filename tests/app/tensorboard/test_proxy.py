@@ -6,13 +6,14 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import pytest
-from boards import children_of, wait_ready, write_scalars
+from boards import children_of, fake_program, wait_ready, write_scalars
 from factories import make_experiment
 from served import Served, serving
 from waiting import wait_for
@@ -25,13 +26,16 @@ Fake = Callable[[str], str]
 BASE = "/experiments/rings/tensorboard/"
 
 
-@pytest.fixture
-def serve(home: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Served]]:
+Start = Callable[..., Served]
+
+
+@contextmanager
+def starting(home: Path) -> Iterator[Start]:
     """Serves a home with the experiments `rings` and `other`, with limits of the test's own."""
-    with ExitStack() as stack:
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
 
         def start(auth: str = "none", **limits: Any) -> Served:
-            monkeypatch.setattr(Limits, "of", classmethod(lambda cls, settings: cls(**limits)))
+            patch.setattr(Limits, "of", classmethod(lambda cls, settings: cls(**limits)))
             served = stack.enter_context(serving(load_settings(home=home, port=0, auth=auth)))
             with served.db.write() as session:
                 make_experiment(session, "rings")
@@ -43,11 +47,18 @@ def serve(home: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., 
 
 
 @pytest.fixture
-def echo(serve: Callable[..., Served], fake: Fake) -> Served:
-    """A server whose TensorBoard of `rings` is the echo, and ready."""
-    served = serve(program=fake("echo"))
-    wait_ready(boards_of(served), "rings")
-    return served
+def serve(home: Path) -> Iterator[Start]:
+    with starting(home) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server, for all tests that break nothing, whose TensorBoard of `rings` is the echo, and ready."""
+    with starting(tmp_path_factory.mktemp("home")) as start:
+        served = start(program=fake_program(tmp_path_factory.mktemp("fake"), "echo"))
+        wait_ready(boards_of(served), "rings")
+        yield served
 
 
 def boards_of(served: Served) -> TensorBoards:
@@ -258,7 +269,7 @@ def test_an_answer_that_breaks_off_is_not_taken_for_whole(echo: Served) -> None:
         client.get(BASE + "abort")
 
 
-def test_while_it_starts_browsers_get_a_page_that_recovers(serve: Callable[..., Served]) -> None:
+def test_while_it_starts_browsers_get_a_page_that_recovers(serve: Start) -> None:
     served = serve()
     with served.browser() as browser:
         first = browser.get(BASE)
@@ -282,7 +293,7 @@ def test_while_it_starts_browsers_get_a_page_that_recovers(serve: Callable[..., 
     assert "gstatic" not in policy
 
 
-def test_the_real_one_behind_the_proxy(serve: Callable[..., Served]) -> None:
+def test_the_real_one_behind_the_proxy(serve: Start) -> None:
     served = serve()
     wait_ready(boards_of(served), "rings")
     home = str(served.settings.home)
@@ -310,7 +321,7 @@ def test_the_real_one_behind_the_proxy(serve: Callable[..., Served]) -> None:
         assert "loss" in json.dumps(tags)
 
 
-def test_a_killed_one_comes_back_by_asking(serve: Callable[..., Served], fake: Fake) -> None:
+def test_a_killed_one_comes_back_by_asking(serve: Start, fake: Fake) -> None:
     served = serve(program=fake("echo"))
     pid = wait_ready(boards_of(served), "rings").pid
     assert pid
@@ -327,7 +338,7 @@ def test_a_killed_one_comes_back_by_asking(serve: Callable[..., Served], fake: F
 
 
 def test_a_hanging_one_is_a_504_and_the_others_work(
-    serve: Callable[..., Served], fake: Fake, monkeypatch: pytest.MonkeyPatch
+    serve: Start, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.tensorboard.proxy.TIMEOUT", httpx.Timeout(0.5))
     served = serve(program=fake("echo"), probe_timeout=0.3, backoff=(0.1,) * 5)
@@ -344,7 +355,7 @@ def test_a_hanging_one_is_a_504_and_the_others_work(
         wait_for(lambda: browser.get(BASE + "data/x").status_code == 200, what="its successor")
 
 
-def test_a_failed_one_shows_why_and_a_way_to_try_again(serve: Callable[..., Served], fake: Fake) -> None:
+def test_a_failed_one_shows_why_and_a_way_to_try_again(serve: Start, fake: Fake) -> None:
     served = serve(program=fake("crash"), backoff=(), sync=0.05)
     with served.browser() as browser:
         page = wait_for(lambda: (a := browser.get(BASE)).status_code == 502 and a, what="the failure")
@@ -360,7 +371,7 @@ def test_a_failed_one_shows_why_and_a_way_to_try_again(serve: Callable[..., Serv
         assert status["state"] in {"starting", "failed"}
 
 
-def test_the_api(serve: Callable[..., Served]) -> None:
+def test_the_api(serve: Start) -> None:
     served = serve()
     url = "/api/v1/experiments/rings/tensorboard"
     with served.browser() as api:
@@ -381,7 +392,7 @@ def test_the_api(serve: Callable[..., Served]) -> None:
     assert all("--die-after-stdin" in child.cmdline() for child in children_of(served.settings))
 
 
-def test_nothing_without_a_login(serve: Callable[..., Served]) -> None:
+def test_nothing_without_a_login(serve: Start) -> None:
     served = serve(auth="login")
     with served.client(accept="application/json") as client:
         for path in (BASE, BASE + "data/runs", "/experiments/missing/tensorboard/", "/api/v1/tensorboards"):
