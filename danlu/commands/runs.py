@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from danlu.commands.connect import connect
 from danlu.commands.output import Exit, JsonFlag
 from danlu.commands.watch import exit_code, watch
 from danlu.errors import ApiError
+
+if TYPE_CHECKING:
+    from danlu.client import Client
 
 Json = dict[str, Any]
 
@@ -61,15 +64,20 @@ def submit(
             max_retries=max_retries,
             timeout_s=timeout,
         )
-        if wait:
-            output.note(f"Run {run['id']}: {client.url}/runs/{run['id']}")
-            run = watch(client, run, quiet=as_json)
-        if as_json:
-            output.print_json(run)
-        elif wait:
-            _print_run(run)
-        else:
-            print(f"Run {run['id']} is {run['state']}: {client.url}/runs/{run['id']}")
+        _follow_up(client, run, wait=wait, as_json=as_json)
+
+
+def _follow_up(client: Client, run: Json, *, wait: bool, as_json: bool) -> None:
+    """Print the run; with `wait`, once it has ended, and exit by how it ended."""
+    if wait:
+        output.note(f"Run {run['id']}: {client.url}/runs/{run['id']}")
+        run = watch(client, run, quiet=as_json)
+    if as_json:
+        output.print_json(run)
+    elif wait:
+        _print_run(run)
+    else:
+        print(f"Run {run['id']} is {run['state']}: {client.url}/runs/{run['id']}")
     if wait:
         raise typer.Exit(int(exit_code(run)))
 
