@@ -17,9 +17,9 @@ MAX_LINES = 300
 MAX_FUNCTION = 50
 CORE = (
     "app.clock", "app.config", "app.db", "app.disk", "app.errors", "app.experiments.slugs", "app.migrate", "app.models",
-    "app.paths", "app.runs.logfile", "app.runs.queue", "app.runs.states", "app.runs.words", "app.workers",
+    "app.paths", "app.runs.logfile", "app.runs.queue", "app.runs.states", "app.runs.untrusted", "app.runs.words", "app.workers",
 )  # fmt: skip
-SQL_MODULES = ("queries", "queue", "states", "store", "db", "migrate", "models", "sql")
+SQL_MODULES = ("endings", "queries", "queue", "states", "store", "db", "migrate", "models", "sql")
 
 
 def sources(*packages: str) -> list[Path]:
