@@ -55,7 +55,9 @@ def docs(request: Request) -> HTMLResponse:
 def document(app: FastAPI) -> Json:
     """The OpenAPI document of an app, made once: FastAPI's, with our way of logging in and our errors."""
     if app.openapi_schema is None:
-        made: Json = get_openapi(title="Danlu", version=app.version, description=_INTRODUCTION, routes=app.routes)
+        made: Json = get_openapi(
+            title="Danlu", version=app.version, description=_INTRODUCTION, routes=app.routes
+        )
         parts = made.setdefault("components", {})
         schemas = parts.setdefault("schemas", {})
         for name in ("HTTPValidationError", "ValidationError"):

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import JSONResponse, Response
 
+from app.answers import RecipeList, RecipeOut
 from app.api import queries
 from app.auth.deps import require
 from app.deps import DbDep
@@ -18,14 +19,14 @@ router = APIRouter(
 )
 
 
-@router.get("", response_class=JSONResponse)
+@router.get("", response_model=RecipeList, response_class=JSONResponse)
 def index(db: DbDep) -> Response:
     """List all recipes by name."""
     with db.read() as session:
         return JSONResponse({"items": queries.recipe_dicts(session), "next": None})
 
 
-@router.get("/{name}", response_class=JSONResponse)
+@router.get("/{name}", response_model=RecipeOut, response_class=JSONResponse)
 def show(name: Annotated[str, Path(max_length=200)], db: DbDep) -> Response:
     """One recipe."""
     with db.read() as session:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
 
+from app.answers import WorkerList
 from app.api import queries
 from app.auth.deps import require
 from app.clock import utcnow
@@ -14,7 +15,7 @@ router = APIRouter(
 )
 
 
-@router.get("", response_class=JSONResponse)
+@router.get("", response_model=WorkerList, response_class=JSONResponse)
 def index(db: DbDep, settings: SettingsDep) -> Response:
     """List the workers with their devices and what they run."""
     with db.read() as session:

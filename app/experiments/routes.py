@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from app.answers import ExperimentList, ExperimentOut
 from app.auth.deps import Principal, require
 from app.clock import utcnow
 from app.deps import DbDep, SettingsDep, SlugPath
@@ -22,7 +23,7 @@ READ = [Depends(require("read"))]
 SUBMIT = [Depends(require("submit"))]
 
 
-@router.post("", status_code=201, response_class=JSONResponse)
+@router.post("", status_code=201, response_model=ExperimentOut, response_class=JSONResponse)
 def create(
     body: ExperimentCreate,
     db: DbDep,
@@ -43,7 +44,7 @@ def create(
     return JSONResponse(answer, 201, {"Location": answer["links"]["self"]})
 
 
-@router.get("", dependencies=READ, response_class=JSONResponse)
+@router.get("", dependencies=READ, response_model=ExperimentList, response_class=JSONResponse)
 def index(
     db: DbDep,
     cursor: Annotated[str | None, Query(max_length=1_000)] = None,
@@ -56,14 +57,14 @@ def index(
     return JSONResponse({"items": items, "next": more})
 
 
-@router.get("/{slug}", dependencies=READ, response_class=JSONResponse)
+@router.get("/{slug}", dependencies=READ, response_model=ExperimentOut, response_class=JSONResponse)
 def show(slug: SlugPath, db: DbDep) -> Response:
     """One experiment."""
     with db.read() as session:
         return JSONResponse(queries.experiment_dict(session, slug))
 
 
-@router.patch("/{slug}", dependencies=SUBMIT, response_class=JSONResponse)
+@router.patch("/{slug}", dependencies=SUBMIT, response_model=ExperimentOut, response_class=JSONResponse)
 def change(slug: SlugPath, body: ExperimentPatch, db: DbDep) -> Response:
     """Change the name or the description; the slug, and so every link, stays."""
     missing = [name for name in body.model_fields_set if getattr(body, name) is None]

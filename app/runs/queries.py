@@ -46,6 +46,7 @@ _AHEAD = (
 _LIVE_WORKERS = select(Worker.name, Worker.devices, Worker.state).where(
     Worker.state != "gone", Worker.last_seen_at >= bindparam("heard")
 )
+_USERNAME = select(User.username).where(User.id == bindparam("user_id"))
 _RECIPE = select(Recipe.schema, Recipe.error).where(Recipe.name == bindparam("name"))
 
 
@@ -171,6 +172,11 @@ def recipe_named(session: Session, name: str) -> Published | None:
 def recipe_names(session: Session) -> list[str]:
     """Names of all published recipes that can be run, in order."""
     return list(session.scalars(select(Recipe.name).where(Recipe.error.is_(None)).order_by(Recipe.name)))
+
+
+def username(session: Session, user_id: int | None) -> str | None:
+    """The name of a user, None for what was done on the machine itself."""
+    return None if user_id is None else session.scalar(_USERNAME, {"user_id": user_id})
 
 
 def run_exists(session: Session, run_id: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Header, Query
 from starlette.responses import JSONResponse, Response
 
+from app.answers import EventList, RunList, RunOut
 from app.auth.deps import Principal, require
 from app.clock import utcnow
 from app.deps import DbDep, RunIdPath, SettingsDep
@@ -56,13 +57,13 @@ def _created(submitted: Submitted) -> Response:
     return JSONResponse(submitted.run, 201, headers)
 
 
-@router.post("", status_code=201, response_class=JSONResponse)
+@router.post("", status_code=201, response_model=RunOut, response_class=JSONResponse)
 def create(body: RunCreate, db: DbDep, settings: SettingsDep, principal: Submitter, key: KeyDep) -> Response:
     """Queue a run. Params that are left out get the recipe's defaults; the experiment is made when it is new."""
     return _created(service.create_run(db, settings, body, Caller(principal, key), utcnow()))
 
 
-@router.get("", dependencies=READ, response_class=JSONResponse)
+@router.get("", dependencies=READ, response_model=RunList, response_class=JSONResponse)
 def index(query: Annotated[RunListQuery, Query()], db: DbDep, settings: SettingsDep) -> Response:
     """List runs, filtered and sorted, by pages."""
     with db.read() as session:
@@ -70,14 +71,14 @@ def index(query: Annotated[RunListQuery, Query()], db: DbDep, settings: Settings
     return JSONResponse({"items": items, "next": more})
 
 
-@router.get("/{run_id}", dependencies=READ, response_class=JSONResponse)
+@router.get("/{run_id}", dependencies=READ, response_model=RunOut, response_class=JSONResponse)
 def show(run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
     """One run, whole."""
     with db.read() as session:
         return JSONResponse(queries.run_dict(session, settings, run_id))
 
 
-@router.patch("/{run_id}", dependencies=SUBMIT, response_class=JSONResponse)
+@router.patch("/{run_id}", dependencies=SUBMIT, response_model=RunOut, response_class=JSONResponse)
 def change(run_id: RunIdPath, body: RunPatch, db: DbDep, settings: SettingsDep) -> Response:
     """Change name, tags and notes; the priority only while the run is queued."""
     values = {name: getattr(body, name) for name in body.model_fields_set}
@@ -99,7 +100,7 @@ def delete(run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/{run_id}/cancel", response_class=JSONResponse)
+@router.post("/{run_id}/cancel", response_model=RunOut, response_class=JSONResponse)
 def cancel(run_id: RunIdPath, db: DbDep, settings: SettingsDep, principal: Submitter) -> Response:
     """Ask a run to stop: a queued one is cancelled at once, a running one saves and stops. Repeating it is harmless."""
     with db.write() as session:
@@ -107,13 +108,13 @@ def cancel(run_id: RunIdPath, db: DbDep, settings: SettingsDep, principal: Submi
         return JSONResponse(queries.run_dict(session, settings, run_id))
 
 
-@router.post("/{run_id}/retry", status_code=201, response_class=JSONResponse)
+@router.post("/{run_id}/retry", status_code=201, response_model=RunOut, response_class=JSONResponse)
 def retry(run_id: RunIdPath, db: DbDep, settings: SettingsDep, principal: Submitter, key: KeyDep) -> Response:
     """Queue the same again as a new run, once this one has ended."""
     return _created(service.retry_run(db, settings, run_id, Caller(principal, key), utcnow()))
 
 
-@router.post("/{run_id}/clone", status_code=201, response_class=JSONResponse)
+@router.post("/{run_id}/clone", status_code=201, response_model=RunOut, response_class=JSONResponse)
 def clone(
     run_id: RunIdPath,
     db: DbDep,
@@ -126,7 +127,7 @@ def clone(
     return _created(service.clone_run(db, settings, run_id, body, Caller(principal, key), utcnow()))
 
 
-@router.get("/{run_id}/events", dependencies=READ, response_class=JSONResponse)
+@router.get("/{run_id}/events", dependencies=READ, response_model=EventList, response_class=JSONResponse)
 def events(run_id: RunIdPath, db: DbDep) -> Response:
     """The run's timeline, oldest first."""
     with db.read() as session:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app import cursors
+from app.answers import FileList
 from app.auth.deps import require
 from app.config import Settings, run_dir
 from app.db import Database
@@ -74,7 +75,7 @@ def _output(folder: Path, offset: int, total: int) -> Iterator[bytes]:
         offset = chunk.next_offset
 
 
-@router.get("/{run_id}/files", response_class=JSONResponse)
+@router.get("/{run_id}/files", response_model=FileList, response_class=JSONResponse)
 def index(
     run_id: RunIdPath,
     db: DbDep,

@@ -174,7 +174,7 @@ def _queue(
         owner_id=principal.user_id,
     )
     run: Run = queue.submit(session, spec, actor=caller.actor, now=now, idempotency=idempotency)
-    owner = principal.name if principal.via == "session" else None
+    owner = principal.name if principal.via == "session" else queries.username(session, principal.user_id)
     return RunRow(run, experiment.slug, experiment.name, None, owner)
 
 
