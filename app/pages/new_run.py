@@ -133,7 +133,7 @@ def commands_of(run: Json, origin: str) -> dict[str, Any]:
              "timeout_s", "env")  # fmt: skip
     body = {name: run[name] for name in names if run[name] not in (None, "", [], {}, "auto")}
     body = {name: value for name, value in body.items() if value or name == "seed"}
-    return _commands({"params": {}} | body, origin)
+    return _commands(body if "params" in body else body | {"params": {}}, origin)
 
 
 def _commands(body: Json, origin: str) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 Json = dict[str, Any]
 
 MAX_PARAMS = 4
+ALIKE_PARAMS = 2
+"""Columns for params even where fewer differ."""
 MAX_METRICS = 3
 
 
@@ -33,9 +35,9 @@ def all_tags(runs: list[Json]) -> list[str]:
 def main_params(runs: list[Json]) -> list[str]:
     """The params worth a column: those that differ first, then the first ones that are plain values."""
     first = differing(runs)
-    rest = [key for key in all_params(runs) if key not in first]
+    rest = [key for key in all_params(runs) if key not in first and runs[0]["params"].get(key) is not None]
     plain = [key for key in first + rest if all(_plain(run["params"].get(key)) for run in runs)]
-    return plain[:MAX_PARAMS]
+    return plain[: max(ALIKE_PARAMS, min(MAX_PARAMS, len(first)))]
 
 
 def main_metrics(runs: list[Json]) -> list[str]:

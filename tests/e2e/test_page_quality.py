@@ -90,7 +90,7 @@ def test_the_theme_is_kept_without_a_flash(page: Page) -> None:
 
 def test_an_empty_home_teaches_how_to_begin(page: Page) -> None:
     page.goto("/")
-    expect(page.get_by_role("heading", name="Light the furnace")).to_be_visible()
+    expect(page.get_by_role("heading", name="Start your first run")).to_be_visible()
     expect(page.locator("#first-curl")).to_contain_text("/api/v1/runs")
     page.get_by_role("region", name="Command").focus()
 
