@@ -1,11 +1,15 @@
 """A child's stderr: always drained, kept in a capped file and as a short tail for error messages."""
 
+import logging
 import os
 import re
 import threading
 from collections import deque
+from io import FileIO
 from pathlib import Path
 from typing import IO
+
+log = logging.getLogger(__name__)
 
 LIMIT_BYTES = 1 << 20
 TAIL_LINES = 20
@@ -32,6 +36,8 @@ class StderrLog:
         self._lines: deque[bytes] = deque(maxlen=TAIL_LINES)
         self._partial = b""
         self._port: int | None = None
+        self._file: FileIO | None = None
+        self._broken = False
         self._thread = threading.Thread(target=self._drain, name=f"stderr-{path.parent.name}", daemon=True)
         self._thread.start()
 
@@ -50,25 +56,30 @@ class StderrLog:
         self._thread.join(timeout)
 
     def _drain(self) -> None:
-        written = 0
-        file = self.path.open("wb")
         try:
             while chunk := os.read(self._pipe.fileno(), 1 << 16):
-                if written + len(chunk) > self._limit:
-                    file.close()
-                    self.path.replace(self.path.with_name(self.path.name + ".1"))
-                    file = self.path.open("wb")
-                    written = 0
-                file.write(chunk[: self._limit])
-                file.flush()
-                written += len(chunk)
                 self._split(chunk)
-        except FileNotFoundError:
-            # The folder was removed with its experiment while the child was still talking: nobody asks any more.
-            pass
+                self._keep(chunk)
         finally:
-            file.close()
+            if self._file:
+                self._file.close()
             self._pipe.close()
+
+    def _keep(self, chunk: bytes) -> None:
+        """Write to the file; when that fails (folder removed, disk full) go on without it: the child must not block."""
+        if self._broken:
+            return
+        try:
+            if self._file and self._file.tell() + len(chunk) > self._limit:
+                self._file.close()
+                self.path.replace(self.path.with_name(self.path.name + ".1"))
+                self._file = None
+            if self._file is None:
+                self._file = self.path.open("wb", buffering=0)
+            self._file.write(chunk[: self._limit])
+        except OSError as error:
+            self._broken = True
+            log.warning("%s is not written any more: %s", self.path, error.strerror)
 
     def _split(self, chunk: bytes) -> None:
         *whole, rest = (self._partial + chunk).split(b"\n")
