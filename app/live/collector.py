@@ -44,6 +44,8 @@ class Collector:
         self._queued_at: dict[int, float] = {}
         self._seen_runs: dict[int, datetime] = {}
         self._seen_experiments: dict[str, datetime] = {}
+        self._counted_at = 0.0
+        self._totals: dict[Topic, Any] = {}
 
     def snapshot(self, topics: Collection[Topic]) -> list[Message]:
         """The present state of every topic, for a new subscriber.
@@ -189,6 +191,9 @@ class Collector:
         with self._db.read() as session:
             runs = queries.changed_runs(session, since)
             experiments = queries.changed_experiments(session, since)
+            if time.monotonic() - self._counted_at >= LIST_SECONDS:
+                self._counted_at = time.monotonic()
+                self._count(session, topics)
         slugs = {slug for run_id, slug, at in runs if self._seen_runs.get(run_id) != at}
         slugs |= {slug for slug, at in experiments if self._seen_experiments.get(slug) != at}
         self._seen_runs = {run_id: at for run_id, _, at in runs}
@@ -197,6 +202,16 @@ class Collector:
             self._dirty.add(Topic(Kind.EXPERIMENTS))
             self._dirty |= {Topic(Kind.EXPERIMENT, slug=slug) for slug in slugs}
         self._dirty &= set(topics)
+
+    def _count(self, session: ReadSession, topics: Collection[Topic]) -> None:
+        """A deleted row cannot say that it changed; there is one less."""
+        slugs = [topic.slug for topic in topics if topic.kind is Kind.EXPERIMENT]
+        counted = queries.run_totals(session, slugs) if slugs else {}
+        totals: dict[Topic, Any] = {Topic(Kind.EXPERIMENT, slug=slug): counted.get(slug, 0) for slug in slugs}
+        if Topic(Kind.EXPERIMENTS) in topics:
+            totals[Topic(Kind.EXPERIMENTS)] = queries.table_totals(session)
+        self._dirty |= {topic for topic in totals if self._totals.get(topic, totals[topic]) != totals[topic]}
+        self._totals = totals
 
 
 def _worker(row: Any, heard: datetime) -> dict[str, Any]:

@@ -7,7 +7,6 @@ costs a bounded amount of memory and nobody's time.
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +107,6 @@ class Hub:
         # Threads of its own: the shared pool may be full of requests that wait for the database.
         self._poller = ThreadPoolExecutor(1, thread_name_prefix="live-poll")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="live-log")
-        self._server_stops: Callable[[], bool] = _uvicorn_stops()
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -120,21 +118,13 @@ class Hub:
 
     def start(self) -> None:
         """Begin to serve, on the running event loop; polls only while somebody is subscribed."""
-        self._server_stops = _uvicorn_stops()
         self._task = asyncio.create_task(self._run(), name="live-hub")
 
-    def watch_shutdown(self, stops: Callable[[], bool]) -> None:
-        """Say how the hub learns that the server is about to stop; uvicorn's signals in the main thread are known.
-
-        A server waits for its open streams before it runs the end of its lifespan: they have to end earlier.
-
-        Args:
-            stops: asked four times a second, on the event loop.
-        """
-        self._server_stops = stops
-
     def close(self) -> None:
-        """End every stream now and refuse new ones. On the event loop."""
+        """End every stream now and refuse new ones. On the event loop.
+
+        Whoever runs the server calls it before uvicorn's shutdown, which waits for open responses.
+        """
         self._closing = True
         for subscription in self._subscriptions:
             subscription.end("the server is stopping")
@@ -201,7 +191,7 @@ class Hub:
                 # A poller that dies silently leaves every page frozen.
                 logger.exception("a round of the live stream failed")
                 pause = TROUBLE_SECONDS
-            await self._pause(pause)
+            await asyncio.sleep(pause)
 
     async def _round(self) -> None:
         topics = frozenset().union(*(subscription.topics for subscription in self._subscriptions))
@@ -221,20 +211,3 @@ class Hub:
             if not await self._off_loop(still_valid, first.connection, first.principal):
                 for subscription in subscriptions:
                     subscription.end("the login or the token does not hold any more")
-
-    async def _pause(self, seconds: float) -> None:
-        """Sleep, looking up often enough to notice a shutdown at once."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0 and not self._closing:
-            if self._server_stops():
-                self.close()
-                return
-            await asyncio.sleep(min(left, POLL_SECONDS))
-
-
-def _uvicorn_stops() -> Callable[[], bool]:
-    """The signal handler of uvicorn is a method of its server, which knows whether it is to stop."""
-    server: Any = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    if not hasattr(server, "should_exit"):
-        return lambda: False
-    return lambda: bool(server.should_exit)

@@ -74,6 +74,26 @@ def run_counts(session: Session, slugs: Collection[str]) -> dict[str, dict[str, 
     return counts
 
 
+def run_totals(session: Session, slugs: Collection[str]) -> dict[str, int]:
+    """Number of rows of these experiments, from the index alone: it falls when a run was deleted."""
+    query = (
+        select(Experiment.slug, func.count(Run.id))
+        .join(Run, Run.experiment_id == Experiment.id)
+        .where(Experiment.slug.in_(slugs))
+        .group_by(Experiment.slug)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def table_totals(session: Session) -> tuple[int, int]:
+    """Number of rows of runs and of experiments."""
+    runs, experiments = (
+        select(func.count()).select_from(table).scalar_subquery() for table in (Run, Experiment)
+    )
+    row = session.execute(select(runs, experiments)).one()
+    return row[0], row[1]
+
+
 def experiment_total(session: Session) -> int:
     """Number of experiments."""
     return (

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from pathlib import Path
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -67,10 +68,15 @@ class LogFollower:
         """The next piece of a log as an event; None when there is nothing whole yet."""
         place, size = subscription.logs[run]
         folder = run_dir(self._settings, *place)
-        if run in self._at:
-            chunk = await self._hub.read_log(read_log, folder, self._at[run], LOG_BYTES)
-        else:
-            chunk = await self._hub.read_log(tail_log, folder, TAIL_LINES, LOG_BYTES)
+        try:
+            if run in self._at:
+                chunk = await self._hub.read_log(read_log, folder, self._at[run], LOG_BYTES)
+            else:
+                chunk = await self._hub.read_log(_whole_lines_at_end, folder)
+        except OSError as error:
+            logger.warning("the log of run %d cannot be read: %s", run, error)
+            self._looked[run] = size  # tried again when it has grown
+            return None
         start = chunk.next_offset - len(chunk.data)
         length = whole_characters(chunk.data)
         if not length and chunk.next_offset < size:
@@ -89,6 +95,15 @@ class LogFollower:
             data["gap"] = chunk.gap
         followed = {run: at for run, at in self._at.items() if run in self._looked}
         return frame("log", data, format_positions(followed))
+
+
+def _whole_lines_at_end(folder: Path) -> LogChunk:
+    """The last lines of a log, without one that the limit on their bytes cut off at its front."""
+    chunk = tail_log(folder, TAIL_LINES, LOG_BYTES)
+    begins = chunk.data.find(b"\n") + 1
+    if len(chunk.data) < LOG_BYTES or begins in {0, len(chunk.data)}:
+        return chunk
+    return chunk._replace(data=chunk.data[begins:])
 
 
 async def events(

@@ -7,6 +7,7 @@ const encoder = new TextEncoder();
 // What the server puts in the place of output that it dropped; these bytes are not part of the output.
 const NOTE = /^… [\d,]+ bytes of output were dropped here: [^\n]*\n/;
 const TAIL_LINES = 2000;
+const TAIL_BYTES = 1 << 18;
 
 /** Length in UTF-8. */
 export function byteLength(text) {
@@ -39,8 +40,11 @@ async function read(run, query, signal) {
  * @returns {Promise<LogPart>}
  */
 export async function readTail(run, signal) {
-  const part = await read(run, { tail: TAIL_LINES }, signal);
-  return { start: part.start, end: part.end, text: decoder.decode(part.bytes) };
+  const part = await read(run, { tail: TAIL_LINES, limit: TAIL_BYTES }, signal);
+  // A piece as long as the limit begins anywhere in a line; the rest of that line comes with the history.
+  const cut = part.bytes.length < TAIL_BYTES ? 0 : part.bytes.indexOf(10) + 1;
+  const bytes = cut < part.bytes.length ? part.bytes.subarray(cut) : part.bytes;
+  return { start: part.end - bytes.length, end: part.end, text: decoder.decode(bytes) };
 }
 
 /**
