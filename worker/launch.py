@@ -6,6 +6,7 @@ the database decides outcomes, a launcher only says whether something lives and 
 
 import contextlib
 import json
+import os
 import select
 import socket
 import threading
@@ -17,6 +18,8 @@ from app.runs.logfile import LogChunk, read_log
 from worker import process
 from worker.spec import LaunchSpec
 from worker.warm import WarmPool
+
+_SPARE_DESCRIPTORS = 8
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,17 @@ class Launcher:
 
         Called before a run is claimed: a worker that ran out of descriptors must leave it to others.
         """
-        if self._seat is None:
-            try:
+        spare: list[int] = []
+        try:
+            if self._seat is None:
                 self._seat = socket.socketpair()
-            except OSError:
-                return False
+            # For the run's files while it starts. What was made before a failure is in the list, and closed.
+            spare.extend(os.dup(self._seat[0].fileno()) for _ in range(_SPARE_DESCRIPTORS))
+        except OSError:
+            return False
+        finally:
+            for fd in spare:
+                os.close(fd)
         return True
 
     def submit(self, spec: LaunchSpec) -> Handle:

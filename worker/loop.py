@@ -67,7 +67,8 @@ class Work:
         self._watch()
         ended = self._collect()
         delivered = self.recorder.deliver()
-        if self.attempts and self._is_due("news", NEWS_SECONDS):
+        # The first step of a run is awaited by somebody: until there is one, each pass looks for it.
+        if self._is_due("news", NEWS_SECONDS) or any(not one.news.begun for one in self.attempts.values()):
             self._report()
         if self._is_due("neighbours", NEIGHBOUR_SECONDS):
             self._guarded("judge", self.judge.dead_neighbours)

@@ -59,6 +59,11 @@ class News:
         self._metrics.clear()
 
     @property
+    def begun(self) -> bool:
+        """Whether a first step or epoch has been stored."""
+        return "step" in self._told or "epoch" in self._told
+
+    @property
     def behind(self) -> bool:
         """Whether there was more to read than one call reads."""
         return self._tail.behind

@@ -1,13 +1,19 @@
 """A real warm process, shared by the tests, and recipes that misbehave in every way that a user's may."""
 
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import supervisor
+from supervisor import Supervisor, check_invariants
 from waiting import wait_for
 
+from app.config import Settings
+from app.db import Database
 from worker.launch import Handle, Launcher
 from worker.spec import LaunchSpec
 
@@ -196,3 +202,45 @@ def launch(launcher: Launcher, recipes_dir: Path, tmp_path: Path) -> Launch:
         return launcher.submit(replace(spec, **changes))
 
     return start
+
+
+StartWorker = Callable[..., Supervisor]
+
+
+@pytest.fixture
+def start(settings: Settings, database: Database, recipes_dir: Path, tmp_path: Path) -> Iterator[StartWorker]:
+    """Start workers on the home; all are stopped at the end, and the invariants hold. On both databases."""
+    yield from _started(settings, database, recipes_dir, tmp_path)
+
+
+@pytest.fixture
+def start_sqlite(
+    sqlite_settings: Settings, sqlite_database: Database, recipes_dir: Path, tmp_path: Path
+) -> Iterator[StartWorker]:
+    """The same on SQLite only, for what has nothing to do with the database."""
+    yield from _started(sqlite_settings, sqlite_database, recipes_dir, tmp_path)
+
+
+def _started(
+    settings: Settings, database: Database, recipes_dir: Path, tmp_path: Path
+) -> Iterator[StartWorker]:
+    shutil.copytree(recipes_dir, settings.recipes_dir)
+    started: list[Supervisor] = []
+
+    def go(**changes: Any) -> Supervisor:
+        one = supervisor.start(settings, tmp_path / "worker.log", **changes)
+        started.append(one)
+        return one
+
+    try:
+        yield go
+        for one in started:
+            one.stop()
+        check_invariants(database, settings)
+    finally:
+        if (tmp_path / "worker.log").exists():
+            sys.stderr.write((tmp_path / "worker.log").read_text()[-8000:])  # shown when the test failed
+        for one in started:
+            if one.process.poll() is None:
+                one.process.kill()
+                one.process.wait()

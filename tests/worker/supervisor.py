@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def check_invariants(database: Database, settings: Settings) -> None:
             (e.from_state, e.to_state) for e in events if e.run_id == run.id and e.from_state != e.to_state
         ]
         assert edges[0] == (None, "queued")
-        assert all(after[0] == before[1] for before, after in zip(edges, edges[1:], strict=False))
+        assert all(after[0] == before[1] for before, after in pairwise(edges))
         if RunState(run.state).terminal:
             assert run.finished_at is not None
             assert run.lease_token is None

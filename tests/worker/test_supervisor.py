@@ -2,12 +2,9 @@
 
 import json
 import os
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -15,7 +12,6 @@ import supervisor
 from supervisor import (
     Supervisor,
     cancel,
-    check_invariants,
     events_of,
     finished,
     folder_of,
@@ -33,36 +29,11 @@ from app.runs.words import RunState
 StartWorker = Callable[..., Supervisor]
 
 
-@pytest.fixture
-def start(settings: Settings, database: Database, recipes_dir: Path, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start workers on the home; all are stopped at the end, and the invariants hold."""
-    shutil.copytree(recipes_dir, settings.recipes_dir)
-    started: list[Supervisor] = []
-
-    def go(**changes: Any) -> Supervisor:
-        one = supervisor.start(settings, tmp_path / "worker.log", **changes)
-        started.append(one)
-        return one
-
-    try:
-        yield go
-        for one in started:
-            one.stop()
-        check_invariants(database, settings)
-    finally:
-        if (tmp_path / "worker.log").exists():
-            print((tmp_path / "worker.log").read_text()[-8000:])  # shown when the test failed
-        for one in started:
-            if one.process.poll() is None:
-                one.process.kill()
-                one.process.wait()
-
-
 def no_torch_in(pid: int) -> bool:
     return not any("torch" in mapping.path for mapping in psutil.Process(pid).memory_maps())
 
 
-def test_claim_to_finish(start: StartWorker, database: Database, settings: Settings) -> None:
+def test_claim_to_finish(start: "StartWorker", database: Database, settings: Settings) -> None:
     run_id = submit(database, "train", params={"text": "x"}, seed=5)
     worker = start()
     run = finished(database, run_id)
@@ -95,7 +66,7 @@ def test_claim_to_finish(start: StartWorker, database: Database, settings: Setti
     assert supervisor.workers_of(database)[0].state == "gone"
 
 
-def test_runs_that_fail_have_their_reason(start: StartWorker, database: Database) -> None:
+def test_runs_that_fail_have_their_reason(start: "StartWorker", database: Database) -> None:
     cases = {
         submit(database, "leaves", params={"code": 77}): ("exit_code", "exit code 77", 77),
         submit(database, "segfault"): ("signal", "killed by SIGSEGV (11)", -11),
@@ -112,7 +83,7 @@ def test_runs_that_fail_have_their_reason(start: StartWorker, database: Database
         assert run.state == "failed"
 
 
-def test_cancel_and_timeout(start: StartWorker, database: Database, settings: Settings) -> None:
+def test_cancel_and_timeout(start: "StartWorker", database: Database, settings: Settings) -> None:
     start(slots=2, cancel_grace_seconds=2)
     polite, slow = submit(database, "polite"), submit(database, "stubborn", timeout_s=1.0)
     wait_for((settings.experiments_dir / "tests" / f"polite-{polite}" / "up").exists, 40, "the run to be up")
@@ -127,14 +98,14 @@ def test_cancel_and_timeout(start: StartWorker, database: Database, settings: Se
     assert finished(database, slow, 60).reason in {"timeout", "cancelled_by_user"}
 
 
-def test_timeout_is_its_own_reason(start: StartWorker, database: Database) -> None:
+def test_timeout_is_its_own_reason(start: "StartWorker", database: Database) -> None:
     run_id = submit(database, "stubborn", timeout_s=0.5)
     start(cancel_grace_seconds=0.5)
     run = finished(database, run_id)
     assert (run.state, run.reason, run.detail) == ("failed", "timeout", "ran longer than 0.5 s")
 
 
-def test_busy_slots_do_not_hide_a_missing_device(start: StartWorker, database: Database) -> None:
+def test_busy_slots_do_not_hide_a_missing_device(start: "StartWorker", database: Database) -> None:
     busy = submit(database, "polite")
     start()
     in_state(database, busy, RunState.RUNNING)
@@ -146,7 +117,7 @@ def test_busy_slots_do_not_hide_a_missing_device(start: StartWorker, database: D
 
 
 def test_kill_9_leaves_nothing_and_the_next_worker_takes_over_at_once(
-    start: StartWorker, database: Database, settings: Settings
+    start: "StartWorker", database: Database, settings: Settings
 ) -> None:
     run_id, doomed = submit(database, "daemons", params={"text": "stay"}), submit(database, "polite")
     worker = start(slots=2)
@@ -179,7 +150,7 @@ def alive(process: psutil.Process) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_drain_gives_runs_back_without_counting(
-    start: StartWorker, database: Database, settings: Settings, number: int
+    start: "StartWorker", database: Database, settings: Settings, number: int
 ) -> None:
     running, waiting = submit(database, "polite"), submit(database, "polite")
     worker = start()
@@ -197,7 +168,7 @@ def test_a_drain_gives_runs_back_without_counting(
     cancel(database, waiting)
 
 
-def test_the_second_ctrl_c_kills(start: StartWorker, database: Database, settings: Settings) -> None:
+def test_the_second_ctrl_c_kills(start: "StartWorker", database: Database, settings: Settings) -> None:
     run_id = submit(database, "stubborn")
     worker = start()
     in_state(database, run_id, RunState.RUNNING)
@@ -211,7 +182,7 @@ def test_the_second_ctrl_c_kills(start: StartWorker, database: Database, setting
 
 
 def test_a_run_that_kills_its_worker_twice_is_poisoned_and_others_flow(
-    start: StartWorker, database: Database
+    start: "StartWorker", database: Database
 ) -> None:
     run_id = submit(database, "parricide")
     start()
@@ -226,7 +197,7 @@ def test_a_run_that_kills_its_worker_twice_is_poisoned_and_others_flow(
     assert (run.state, run.reason, run.attempt) == ("failed", "poisoned", 2)
 
 
-def test_the_warm_process_is_replaced(start: StartWorker, database: Database) -> None:
+def test_the_warm_process_is_replaced(start: "StartWorker", database: Database) -> None:
     worker = start(zygote_forks=2)
     first = submit(database, "fine")
     finished(database, first)
@@ -243,7 +214,7 @@ def test_the_warm_process_is_replaced(start: StartWorker, database: Database) ->
     assert finished(database, submit(database, "fine"), 40).reason == "completed"
 
 
-def test_a_broken_preload_is_shown_and_the_worker_lives(start: StartWorker, database: Database) -> None:
+def test_a_broken_preload_is_shown_and_the_worker_lives(start: "StartWorker", database: Database) -> None:
     worker = start(preload="no_such_module")
     wait_for(
         lambda: any("no_such_module" in str(one.info.get("trouble")) for one in supervisor.workers_of(database)),
