@@ -1,28 +1,32 @@
-# One image for the server and the worker. torch comes from the CPU index by default; for GPUs:
-#   docker build --build-arg TORCH_INDEX_URL=https://download.pytorch.org/whl/cu128 .
-# PIP_FIND_LINKS may name a folder of wheels (a URL) that is looked into first.
+# One image for the server and the worker. torch comes from the CPU index by default; for NVIDIA GPUs:
+#   docker build --build-arg TORCH_INDEX_URL=https://download.pytorch.org/whl/cu128 --tag danlu:0.1.0-cuda .
+# PIP_FIND_LINKS may name a folder of wheels (a URL) that torch is taken from instead. Without docker-compose.yml:
+#   docker run --init --publish 127.0.0.1:8000:8000 --volume danlu:/data danlu:0.1.0
 
 FROM python:3.11-slim AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 VIRTUAL_ENV=/opt/danlu PATH=/opt/danlu/bin:$PATH
+RUN python -m venv /opt/danlu
+# torch first and alone, then everything else that is not ours: these layers stay cached while only the code changes.
 ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 ARG TORCH_SPEC=torch>=2.10
 ARG PIP_FIND_LINKS=
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 VIRTUAL_ENV=/opt/danlu PATH=/opt/danlu/bin:$PATH
-RUN python -m venv /opt/danlu
-# torch first and alone: the largest layer stays cached when the project changes.
 RUN if [ -n "$PIP_FIND_LINKS" ]; then \
       pip install --no-index --no-deps --find-links "$PIP_FIND_LINKS" "$TORCH_SPEC"; \
     else \
       pip install --no-deps --index-url "$TORCH_INDEX_URL" "$TORCH_SPEC"; \
     fi
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml ./
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+      > /tmp/requirements.txt && pip install --requirement /tmp/requirements.txt
+COPY README.md LICENSE ./
 COPY app app
 COPY danlu danlu
 COPY worker worker
 COPY templates templates
 COPY static static
 COPY migrations migrations
-RUN pip install . && python -m compileall -q /opt/danlu
+RUN pip install --no-deps .
 
 FROM python:3.11-slim
 LABEL org.opencontainers.image.title="Danlu" \
