@@ -14,7 +14,8 @@ export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-4) return value.toExponential(3).replace("e+", "e");
+  // 1e-4 as a 32-bit float is a little less than that
+  if (size >= 1e6 || size < 9.9999e-5) return Number(value.toPrecision(4)).toExponential().replace("e+", "e");
   if (Number.isInteger(value)) return whole.format(value);
   return String(Number(value.toPrecision(5)));
 }

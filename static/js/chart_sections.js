@@ -2,12 +2,15 @@
 import { splitTag } from "./chart_data.js";
 import { make } from "./dom.js";
 
+const FLAT = 8; // so few cards need no sections at all
+
 /** The sections of one island, in order. */
 export class Sections {
   constructor() {
     this.element = make("div", { class: "curve-sections" });
     this.known = new Map();
     this.byPrefix = new Map();
+    this.count = 0;
   }
 
   /** Put a new card in its place. @param {import("./chart_card.js").Card} card */
@@ -16,10 +19,16 @@ export class Sections {
     const family = this.byPrefix.get(prefix) ?? [];
     family.push(card);
     this.byPrefix.set(prefix, family);
-    if (prefix === "" || family.length === 1) this.#insert(card, "");
-    else if (family.length === 2) for (const one of family) this.#insert(one, prefix); // now it is a section
-    else this.#insert(card, prefix);
+    this.count += 1;
+    if (this.count === FLAT + 1) for (const [name, cards] of this.byPrefix) this.#group(name, cards);
+    else if (this.count <= FLAT || prefix === "" || family.length === 1) this.#insert(card, "");
+    else this.#group(prefix, family.length === 2 ? family : [card]); // the second of a kind makes a section
     this.hideEmpty();
+  }
+
+  #group(prefix, cards) {
+    const section = (this.byPrefix.get(prefix)?.length ?? 0) > 1 ? prefix : "";
+    for (const card of cards) this.#insert(card, section);
   }
 
   #insert(card, prefix) {

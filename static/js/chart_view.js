@@ -68,8 +68,8 @@ export class View {
     put("logy", this.logY ? "1" : "");
     put("outliers", this.outliers ? "hide" : "");
     put("z", this.zoom ? this.zoom.map((x) => Number(x.toPrecision(8))).join("..") : "");
-    if (url.href === location.href) return;
     clearTimeout(this.writing);
+    if (url.href === location.href) return;
     // Browsers refuse more than a hundred changes in half a minute, and a slider makes them.
     this.writing = setTimeout(() => history.replaceState(history.state, "", url), 200);
   }
