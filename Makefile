@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 TORCH ?= auto
 TORCH_VERSION ?=
 STAMP := $(VENV)/.danlu-$(TORCH)
-DEV_STAMP := $(VENV)/.danlu-dev
+DEV_STAMP := $(VENV)/.danlu-dev-$(TORCH)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-docker lint format bench clean
@@ -18,9 +18,9 @@ $(STAMP): pyproject.toml scripts/setup
 	@TORCH=$(TORCH) VENV=$(VENV) scripts/setup
 	@touch $@
 
-$(DEV_STAMP): $(STAMP) pyproject.toml
+$(DEV_STAMP): pyproject.toml scripts/setup
 	@TORCH=$(TORCH) VENV=$(VENV) scripts/setup dev
-	@touch $@
+	@touch $(STAMP) $@
 
 run: $(STAMP) ## Set up and open the dashboard with a worker and a demo run (TORCH=auto|cpu|cuda)
 	@exec $(VENV)/bin/danlu up
