@@ -62,7 +62,11 @@ export class View {
 
   #write() {
     const url = new URL(location.href);
-    const put = (key, value) => (value ? url.searchParams.set(key, value) : url.searchParams.delete(key));
+    // Always in this order, whatever was changed first: the same view has the same address.
+    const put = (key, value) => {
+      url.searchParams.delete(key);
+      if (value) url.searchParams.append(key, value);
+    };
     put("x", this.axis === "step" ? "" : this.axis);
     put("sm", this.smoothing ? String(this.smoothing) : "");
     put("logy", this.logY ? "1" : "");
