@@ -1,5 +1,6 @@
 """The real supervisor on real databases: claim to finish, cancel, time-out, kill -9, drain."""
 
+import contextlib
 import json
 import os
 import signal
@@ -33,7 +34,7 @@ def no_torch_in(pid: int) -> bool:
     return not any("torch" in mapping.path for mapping in psutil.Process(pid).memory_maps())
 
 
-def test_claim_to_finish(start: "StartWorker", database: Database, settings: Settings) -> None:
+def test_claim_to_finish(start: StartWorker, database: Database, settings: Settings) -> None:
     run_id = submit(database, "train", params={"text": "x"}, seed=5)
     worker = start()
     run = finished(database, run_id)
@@ -66,24 +67,24 @@ def test_claim_to_finish(start: "StartWorker", database: Database, settings: Set
     assert supervisor.workers_of(database)[0].state == "gone"
 
 
-def test_runs_that_fail_have_their_reason(start: "StartWorker", database: Database) -> None:
+def test_runs_that_fail_have_their_reason(start_sqlite: StartWorker, sqlite_database: Database) -> None:
     cases = {
-        submit(database, "leaves", params={"code": 77}): ("exit_code", "exit code 77", 77),
-        submit(database, "segfault"): ("signal", "killed by SIGSEGV (11)", -11),
-        submit(database, "raises", params={"text": "value"}): ("exception", "ValueError: it is wrong", 1),
-        submit(database, "fine", device="cuda:3"): (
+        submit(sqlite_database, "leaves", params={"code": 77}): ("exit_code", "exit code 77", 77),
+        submit(sqlite_database, "segfault"): ("signal", "killed by SIGSEGV (11)", -11),
+        submit(sqlite_database, "raises", params={"text": "value"}): ("exception", "ValueError: it is wrong", 1),
+        submit(sqlite_database, "fine", device="cuda:3"): (
             "bad_device", "no worker offers the device cuda:3; there is: cpu", None,
         ),
-        submit(database, "fine", params={"no": 1}): ("bad_params", "no: Extra inputs are not permitted", 1),
+        submit(sqlite_database, "fine", params={"no": 1}): ("bad_params", "no: Extra inputs are not permitted", 1),
     }  # fmt: skip
-    start()
+    start_sqlite()
     for run_id, expected in cases.items():
-        run = finished(database, run_id)
+        run = finished(sqlite_database, run_id)
         assert (run.reason, run.detail, run.exit_code) == expected
         assert run.state == "failed"
 
 
-def test_cancel_and_timeout(start: "StartWorker", database: Database, settings: Settings) -> None:
+def test_cancel_and_timeout(start: StartWorker, database: Database, settings: Settings) -> None:
     start(slots=2, cancel_grace_seconds=2)
     polite, slow = submit(database, "polite"), submit(database, "stubborn", timeout_s=1.0)
     wait_for((settings.experiments_dir / "tests" / f"polite-{polite}" / "up").exists, 40, "the run to be up")
@@ -98,26 +99,28 @@ def test_cancel_and_timeout(start: "StartWorker", database: Database, settings: 
     assert finished(database, slow, 60).reason in {"timeout", "cancelled_by_user"}
 
 
-def test_timeout_is_its_own_reason(start: "StartWorker", database: Database) -> None:
-    run_id = submit(database, "stubborn", timeout_s=0.5)
-    start(cancel_grace_seconds=0.5)
-    run = finished(database, run_id)
+def test_timeout_is_its_own_reason(start_sqlite: StartWorker, sqlite_database: Database) -> None:
+    run_id = submit(sqlite_database, "stubborn", timeout_s=0.5)
+    start_sqlite(cancel_grace_seconds=0.5)
+    run = finished(sqlite_database, run_id)
     assert (run.state, run.reason, run.detail) == ("failed", "timeout", "ran longer than 0.5 s")
 
 
-def test_busy_slots_do_not_hide_a_missing_device(start: "StartWorker", database: Database) -> None:
-    busy = submit(database, "polite")
-    start()
-    in_state(database, busy, RunState.RUNNING)
+def test_busy_slots_do_not_hide_a_missing_device(
+    start_sqlite: StartWorker, sqlite_database: Database
+) -> None:
+    busy = submit(sqlite_database, "polite")
+    start_sqlite()
+    in_state(sqlite_database, busy, RunState.RUNNING)
     submitted = time.monotonic()
-    assert finished(database, submit(database, "fine", device="mps")).reason == "bad_device"
+    assert finished(sqlite_database, submit(sqlite_database, "fine", device="mps")).reason == "bad_device"
     assert time.monotonic() - submitted < 10
-    cancel(database, busy)
-    finished(database, busy)
+    cancel(sqlite_database, busy)
+    finished(sqlite_database, busy)
 
 
 def test_kill_9_leaves_nothing_and_the_next_worker_takes_over_at_once(
-    start: "StartWorker", database: Database, settings: Settings
+    start: StartWorker, database: Database, settings: Settings
 ) -> None:
     run_id, doomed = submit(database, "daemons", params={"text": "stay"}), submit(database, "polite")
     worker = start(slots=2)
@@ -150,7 +153,7 @@ def alive(process: psutil.Process) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_drain_gives_runs_back_without_counting(
-    start: "StartWorker", database: Database, settings: Settings, number: int
+    start: StartWorker, database: Database, settings: Settings, number: int
 ) -> None:
     running, waiting = submit(database, "polite"), submit(database, "polite")
     worker = start()
@@ -168,21 +171,23 @@ def test_a_drain_gives_runs_back_without_counting(
     cancel(database, waiting)
 
 
-def test_the_second_ctrl_c_kills(start: "StartWorker", database: Database, settings: Settings) -> None:
-    run_id = submit(database, "stubborn")
-    worker = start()
-    in_state(database, run_id, RunState.RUNNING)
-    wait_for((folder_of(settings, database, run_id) / "up").exists, 20, "the run")
+def test_the_second_ctrl_c_kills(
+    start_sqlite: StartWorker, sqlite_database: Database, sqlite_settings: Settings
+) -> None:
+    run_id = submit(sqlite_database, "stubborn")
+    worker = start_sqlite()
+    in_state(sqlite_database, run_id, RunState.RUNNING)
+    wait_for((folder_of(sqlite_settings, sqlite_database, run_id) / "up").exists, 20, "the run")
     worker.signal(signal.SIGINT)
-    wait_for(lambda: supervisor.workers_of(database)[0].state == "draining", 10, "the drain")
+    wait_for(lambda: supervisor.workers_of(sqlite_database)[0].state == "draining", 10, "the drain")
     worker.signal(signal.SIGINT)
     assert worker.process.wait(10) == 0
-    assert run_of(database, run_id).state == "queued"
-    cancel(database, run_id)
+    assert run_of(sqlite_database, run_id).state == "queued"
+    cancel(sqlite_database, run_id)
 
 
 def test_a_run_that_kills_its_worker_twice_is_poisoned_and_others_flow(
-    start: "StartWorker", database: Database
+    start: StartWorker, database: Database
 ) -> None:
     run_id = submit(database, "parricide")
     start()
@@ -197,27 +202,32 @@ def test_a_run_that_kills_its_worker_twice_is_poisoned_and_others_flow(
     assert (run.state, run.reason, run.attempt) == ("failed", "poisoned", 2)
 
 
-def test_the_warm_process_is_replaced(start: "StartWorker", database: Database) -> None:
-    worker = start(zygote_forks=2)
-    first = submit(database, "fine")
-    finished(database, first)
-    zygotes = {process.pid for process in worker.tree if "worker.zygote" in process.cmdline()}
+def zygotes(worker: Supervisor) -> set[int]:
+    found = set()
+    for process in worker.tree:
+        with contextlib.suppress(psutil.Error):
+            if "worker.zygote" in process.cmdline():
+                found.add(process.pid)
+    return found
+
+
+def test_the_warm_process_is_replaced(start_sqlite: StartWorker, sqlite_database: Database) -> None:
+    worker = start_sqlite(zygote_forks=2)
+    before = wait_for(lambda: zygotes(worker), 20, "the first warm process")
     for _ in range(3):
-        assert finished(database, submit(database, "fine")).reason == "completed"
+        assert finished(sqlite_database, submit(sqlite_database, "fine")).reason == "completed"
 
-    def replaced() -> bool:
-        now = {process.pid for process in worker.tree if "worker.zygote" in process.cmdline()}
-        return bool(now) and not now & zygotes
-
-    wait_for(replaced, 40, "another warm process")
-    os.kill(next(p.pid for p in worker.tree if "worker.zygote" in p.cmdline()), signal.SIGKILL)
-    assert finished(database, submit(database, "fine"), 40).reason == "completed"
+    wait_for(lambda: zygotes(worker) and not zygotes(worker) & before, 40, "another warm process")
+    os.kill(next(iter(zygotes(worker))), signal.SIGKILL)
+    assert finished(sqlite_database, submit(sqlite_database, "fine"), 40).reason == "completed"
 
 
-def test_a_broken_preload_is_shown_and_the_worker_lives(start: "StartWorker", database: Database) -> None:
-    worker = start(preload="no_such_module")
+def test_a_broken_preload_is_shown_and_the_worker_lives(
+    start_sqlite: StartWorker, sqlite_database: Database
+) -> None:
+    worker = start_sqlite(preload="no_such_module")
     wait_for(
-        lambda: any("no_such_module" in str(one.info.get("trouble")) for one in supervisor.workers_of(database)),
+        lambda: any("no_such_module" in str(one.info.get("trouble")) for one in supervisor.workers_of(sqlite_database)),
         40, "the trouble to be shown",
     )  # fmt: skip
     assert worker.stop() == 0
