@@ -21,8 +21,8 @@ def install(environment: Environment) -> None:
 def duration(seconds: float | None) -> str:
     """Seconds in words, two units at most; a dash for none.
 
-    >>> duration(0.42), duration(83), duration(7265), duration(200000), duration(None)
-    ('0.4 s', '1 m 23 s', '2 h 1 m', '2 d 7 h', '—')
+    >>> duration(0.42), duration(83), duration(7265), duration(1200), duration(200000), duration(None)
+    ('0.4 s', '1 m 23 s', '2 h 1 m', '20 m', '2 d 7 h', '—')
     """
     if seconds is None or not math.isfinite(seconds):
         return "—"
@@ -31,7 +31,8 @@ def duration(seconds: float | None) -> str:
     whole = round(seconds)
     for unit, size, below, name in ((DAY, HOUR, "h", "d"), (HOUR, MINUTE, "m", "h"), (MINUTE, 1, "s", "m")):
         if whole >= unit:
-            return f"{whole // unit} {name} {whole % unit // size} {below}"
+            rest = whole % unit // size
+            return f"{whole // unit} {name}" + (f" {rest} {below}" if rest else "")
     return f"{whole} s"
 
 

@@ -1,10 +1,12 @@
 """Pages move by themselves, and nothing that a person is doing on them is lost by it."""
 
+import psutil
 import pytest
 from browsing import Watch
 from playwright.sync_api import Page, expect
 from rest import Rest
 from scenes import failed, furnished, report, running
+from waiting import wait_for
 
 from app.clock import utcnow
 from app.runs import queue
@@ -116,5 +118,20 @@ def test_tensorboard_opens_inside_the_page(page: Page, rest: Rest, watch: Watch)
     page.goto("/experiments/exp?tab=tensorboard")
     expect(page.get_by_text("Starting TensorBoard")).to_be_visible()
     expect(page.locator("danlu-board")).to_have_attribute("data-state", "ready", timeout=60_000)
+    inside = page.frame_locator("iframe[title=TensorBoard]")
+    expect(inside.get_by_text("Time Series").first).to_be_visible(timeout=60_000)
+
+
+def test_tensorboard_comes_back_by_itself_when_it_dies(page: Page, rest: Rest, watch: Watch) -> None:
+    watch.allow("/experiments/exp/tensorboard")
+    running(rest)
+    page.goto("/experiments/exp?tab=tensorboard")
+    board = page.locator("danlu-board")
+    expect(board).to_have_attribute("data-state", "ready", timeout=60_000)
+    status = "/experiments/exp/tensorboard"
+    before = rest.get(status).json()["pid"]
+    psutil.Process(before).kill()
+    wait_for(lambda: rest.get(status).json()["pid"] not in (None, before), 30, "another TensorBoard")
+    expect(board).to_have_attribute("data-state", "ready", timeout=60_000)
     inside = page.frame_locator("iframe[title=TensorBoard]")
     expect(inside.get_by_text("Time Series").first).to_be_visible(timeout=60_000)
