@@ -116,9 +116,11 @@ def _validated(recipe: Recipe, params: Mapping[str, Any]) -> Any:
 def _prepare_torch(spec: LaunchSpec) -> None:
     """Threads, seeds and the device, in that order: nothing of it may happen before the fork."""
     import numpy as np
+    import threadpoolctl  # type: ignore[import-untyped] # comes with scikit-learn
     import torch
 
     torch.set_num_threads(spec.threads)
+    threadpoolctl.threadpool_limits(spec.threads, user_api="blas")  # numpy's, held to one until the fork
     random.seed(spec.seed)
     np.random.seed(spec.seed)  # for code that uses the global generator
     torch.manual_seed(spec.seed)

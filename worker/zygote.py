@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from worker import process
 
 WARM_MODULES = (
-    "numpy", "torch", "torch._dynamo", "torch.utils.tensorboard", "psutil", "danlu.recipe", "danlu.board",
+    "numpy", "torch", "torch._dynamo", "torch.utils.tensorboard", "psutil", "threadpoolctl", "danlu.recipe", "danlu.board",
     "worker.run", "worker.recipes",
 )  # fmt: skip
 _FORK_FAILED = "the warm process cannot fork"
