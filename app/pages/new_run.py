@@ -137,7 +137,8 @@ def commands_of(run: Json, origin: str) -> dict[str, Any]:
 
 
 def _commands(body: Json, origin: str) -> dict[str, Any]:
-    return {"curl": repeat.curl(body, origin), "cli": repeat.cli(body)}
+    # `danlu submit` sets no environment variables, and a command that leaves something out is not the same run
+    return {"curl": repeat.curl(body, origin), "cli": "" if body.get("env") else repeat.cli(body)}
 
 
 def _form_context(session: Session, settings: Settings, wanted: str | None) -> dict[str, Any]:
