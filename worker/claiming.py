@@ -84,6 +84,8 @@ class Claimer:
         if not self._launcher.reserve():
             self.pause("no descriptors are left")
             return None
+        if not self._anything_due():
+            return None
         found: Found | None = None
         with self._politeness.guard(), self._database.write() as session:
             claimed = queue.claim(session, self._worker_id, free, utcnow())
@@ -95,6 +97,11 @@ class Claimer:
         if found is None or self._politeness.failing:
             return None
         return found if found.device is not None else Found(found.claimed, None, self._there())
+
+    def _anything_due(self) -> bool:
+        with self._politeness.guard(), self._database.read() as session:
+            return queue.anything_due(session, utcnow())
+        return False
 
     def _free(self, used: Mapping[str, int]) -> list[str]:
         if time.monotonic() >= self._disk_at:

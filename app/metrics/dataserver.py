@@ -3,22 +3,22 @@
 Through `GrpcDataProvider` the same read takes ten times as long, for objects that are taken apart again here. Each
 call waits about 44 ms in the server's socket whatever it carries, so there is never one call per run or tag.
 
-grpc is imported at the first use: it would cost the server's start a fifth of a second.
+grpc and numpy are imported at the first use: they would cost the server's start a fifth of a second and 12 MB.
 """
+
+from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 DEADLINE = 10.0  # seconds
 EVERYTHING = 2**40  # more points than any series has
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 class ServerGoneError(Exception):
@@ -33,9 +33,9 @@ class ServerGoneError(Exception):
 class Points:
     """One series as it was written: steps ascending, wall times in seconds since 1970, values with NaN and inf."""
 
-    step: Ints
-    wall: Floats
-    value: Floats
+    step: NDArray[np.int64]
+    wall: NDArray[np.float64]
+    value: NDArray[np.float64]
 
 
 class ScalarReader:
@@ -161,6 +161,8 @@ def _filter(names: Iterable[str], tags: Iterable[str] | None) -> Any:
 
 
 def _points(data: Any) -> Points:
+    import numpy as np
+
     count = len(data.step)
     return Points(
         np.fromiter(data.step, np.int64, count),

@@ -9,6 +9,7 @@ from app.errors import GatewayTimeout
 from app.metrics import series
 from app.metrics.dataserver import Points, ScalarReader, ServerGoneError
 from app.metrics.queries import RunFolder
+from app.metrics.words import XAxis
 from app.tensorboard.manager import Source, TensorBoards
 
 YOUNG = 3.0  # seconds after its start in which a data server may still be reading for the first time
@@ -21,7 +22,7 @@ def read_series(
     runs: Sequence[RunFolder],
     *,
     tags: Sequence[str] | None = None,
-    axis: series.XAxis = "step",
+    axis: XAxis = "step",
     at_most: int = 1000,
 ) -> list[series.Series]:
     """Every scalar series of these runs, in the runs' order and then by tag.

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic_core import to_json
@@ -14,9 +14,11 @@ from app.deps import DbDep
 from app.errors import Invalid, NotFound
 from app.metrics.dataserver import ScalarReader
 from app.metrics.queries import RunFolder, run_folders
-from app.metrics.read import read_series, read_tags
-from app.metrics.series import MIN_POINTS, Series, XAxis
+from app.metrics.words import MIN_POINTS, XAxis
 from app.tensorboard.manager import TensorBoards
+
+if TYPE_CHECKING:
+    from app.metrics.series import Series
 
 ARROW = "application/vnd.apache.arrow.stream"
 MAX_RUNS = 200
@@ -84,6 +86,8 @@ def metrics(
     if tag is not None and len(tag) > MAX_TAGS:
         raise Invalid("Wrong: tag.", fields={"tag": f"At most {MAX_TAGS} tags"})
     folders = _known_runs(db, run)
+    from app.metrics.read import read_series  # with numpy, a tenth of the server's memory at its start
+
     found = read_series(boards, reader, folders, tags=tag, axis=x, at_most=points)
     if ARROW in request.headers.get("accept", ""):
         return Response(_arrow(found), media_type=ARROW)
@@ -100,6 +104,8 @@ def tags(
     run: Annotated[int, Query(description="Id of the run.")],
 ) -> dict[str, Any]:
     """Names of all scalar tags that the run has written, sorted."""
+    from app.metrics.read import read_tags
+
     (folder,) = _known_runs(db, [run])
     return {"run": run, "items": read_tags(boards, reader, folder)}
 
@@ -118,7 +124,7 @@ def _known_runs(db: Database, ids: Sequence[int]) -> list[RunFolder]:
     return [known[number] for number in wanted]
 
 
-def _arrow(found: Sequence[Series]) -> bytes:
+def _arrow(found: Sequence["Series"]) -> bytes:
     """One record batch per series: run, tag, step, wall, x, value."""
     import pyarrow as pa  # a tenth of a second and 40 MB, for those who ask for it only
 

@@ -1,15 +1,16 @@
 """Series for drawing: thinned without losing a spike, with an x-axis, and with NaN and inf set apart. Pure."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.metrics.dataserver import Floats, Ints, Points
+from app.metrics.dataserver import Points
+from app.metrics.words import XAxis
 
-XAxis = Literal["step", "relative", "wall"]
-MIN_POINTS = 4
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

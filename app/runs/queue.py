@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, or_, select, update
 
-from app.db import WriteSession
+from app.db import ReadSession, WriteSession
 from app.errors import Conflict
 from app.models import Experiment, Run, Worker
 from app.runs import states
@@ -20,7 +20,7 @@ from app.runs.submission import Idempotency, RunSpec, find_replay, submit
 from app.runs.words import Reason, RunState
 
 __all__ = [
-    "Beat", "Claimed", "Idempotency", "RunSpec", "claim", "definition", "find_replay", "finish", "heartbeat", "reclaim",
+    "Beat", "Claimed", "Idempotency", "RunSpec", "anything_due", "claim", "definition", "find_replay", "finish", "heartbeat", "reclaim",
     "release", "request_cancel", "running_leases", "submit",
 ]  # fmt: skip
 
@@ -53,6 +53,12 @@ class Beat:
 
     lost: frozenset[int]
     cancel: frozenset[int]
+
+
+def anything_due(session: ReadSession, now: datetime) -> bool:
+    """Whether a claim could find something: asked first, so that an idle worker takes no write lock."""
+    due = or_(Run.not_before.is_(None), Run.not_before <= now)
+    return session.scalar(select(Run.id).where(Run.state == RunState.QUEUED, due).limit(1)) is not None
 
 
 def claim(session: WriteSession, worker_id: str, free: list[str], now: datetime) -> Claimed | None:

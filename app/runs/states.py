@@ -70,12 +70,8 @@ def transition(
     statement = update(Run).where(Run.id == run.id, Run.state == before)
     if token is not None:
         statement = statement.where(Run.lease_token == token)
-    changed = session.execute(
-        statement.values({column.key: value for column, value in columns.items()}).execution_options(
-            synchronize_session=False
-        )
-    )
-    if changed.rowcount != 1:
+    statement = statement.values({column.key: value for column, value in columns.items()}).returning(Run.id)
+    if session.scalar(statement.execution_options(synchronize_session=False)) is None:
         if token is not None:
             raise LostLease(f"run {run.id} is held by somebody else")
         raise Conflict(f"run {run.id} is no longer {before}; look again")
@@ -117,4 +113,3 @@ def _record(
             attempt=attempt,
         )
     )  # fmt: skip
-    session.flush()

@@ -80,5 +80,4 @@ def submit(
                 created_at=now,
             )
         )
-    session.flush()
     return run

@@ -55,9 +55,10 @@ class Board extends HTMLElement {
     this.show(status ?? { state: "unreachable" });
     const state = status?.state;
     if (state === "failed") return;
-    // somebody else stopped it, or it was idle: this page still shows it, so ask again
+    // somebody else stopped it, or it was idle: ask again, but only while somebody looks at this page
     if (state === "stopped") {
-      this.timer = setTimeout(() => this.start(), STARTING_MS);
+      if (document.hidden) document.addEventListener("visibilitychange", () => this.start(), { once: true });
+      else this.timer = setTimeout(() => this.start(), STARTING_MS);
       return;
     }
     this.timer = setTimeout(async () => {

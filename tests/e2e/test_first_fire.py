@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from browsing import OpenPage
+from browsing import OpenPage, Watch
 from playwright.sync_api import Page, expect
 from up_process import Started, answers, started
 from waiting import wait_for
@@ -43,6 +43,7 @@ def up(home: Path) -> Iterator[Started]:
     with started("up", home, DANLU_HEARTBEAT_SECONDS="2") as service:
         service.ready()
         yield service
+        sys.stderr.write(service.said())  # shown when the test failed
 
 
 def danlu(home: Path, *arguments: str, ok: int = 0) -> Any:
@@ -67,7 +68,10 @@ def set_up(page: Page, service: Started) -> None:
     expect(page).not_to_have_url(re.compile("setup"))
 
 
-def test_from_nothing_to_tensorboard(open_page: OpenPage, up: Started) -> None:
+def test_from_nothing_to_tensorboard(up: Started, open_page: OpenPage, watch: Watch) -> None:
+    # Of TensorBoard's own page, framed as its own design asks for.
+    watch.allow("allow-scripts and allow-same-origin")
+    watch.allow("Multiple instances of Three.js")
     url = up.ready()
     page = open_page(base=url)
     set_up(page, up)
@@ -84,13 +88,13 @@ def test_from_nothing_to_tensorboard(open_page: OpenPage, up: Started) -> None:
     page.goto("/experiments/demo?tab=tensorboard")
     board = page.frame_locator("iframe")
     expect(board.get_by_text("acc/val").first).to_be_visible(timeout=60_000)
-    for name in ("Graphs", "Histograms", "HParams"):
-        expect(board.get_by_text(name, exact=True).first).to_be_visible()
-    board.get_by_text("HParams", exact=True).first.click()
+    for name in ("graphs", "histograms", "hparams"):
+        expect(board.get_by_role("tab", name=re.compile(name, re.IGNORECASE))).to_be_visible()
+    board.get_by_role("tab", name=re.compile("hparams", re.IGNORECASE)).click()
     expect(board.get_by_text("batch_size").first).to_be_visible(timeout=30_000)
 
 
-def test_a_run_from_the_form_the_command_line_and_curl(open_page: OpenPage, up: Started, home: Path) -> None:
+def test_a_run_from_the_form_the_command_line_and_curl(up: Started, open_page: OpenPage, home: Path) -> None:
     url = up.ready()
     page = open_page(base=url)
     set_up(page, up)

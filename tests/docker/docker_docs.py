@@ -1,0 +1,12 @@
+"""The shell commands of docs/deployment.md that are run by the tests, by the name in the comment above each."""
+
+import re
+from pathlib import Path
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "deployment.md"
+
+
+def blocks() -> dict[str, str]:
+    """Name → commands of every fenced block that follows `<!-- tested: name -->`."""
+    text = PAGE.read_text(encoding="utf-8")
+    return dict(re.findall(r"<!-- tested: ([a-z-]+) -->\n+```sh\n(.*?)```", text, re.DOTALL))
