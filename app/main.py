@@ -85,7 +85,9 @@ def prepare_home(settings: Settings) -> None:
     except OSError as error:
         raise StartupError(f"the home folder {settings.home} cannot be used: {error.strerror}") from error
     if not os.access(settings.home, os.W_OK):
-        raise StartupError(f"the home folder {settings.home} is not writable; change its owner, or set DANLU_HOME")
+        raise StartupError(
+            f"the home folder {settings.home} is not writable; change its owner, or set DANLU_HOME"
+        )
 
 
 @contextmanager
@@ -102,7 +104,9 @@ def home_lock(settings: Settings) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             owner = file.read().strip() or "another process"
-            raise StartupError(f"{path}: a server runs on this home already (pid {owner}); stop it first") from error
+            raise StartupError(
+                f"{path}: a server runs on this home already (pid {owner}); stop it first"
+            ) from error
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -49,7 +49,7 @@ class Service:
 
 
 def environment(home: Path, **settings: object) -> dict[str, str]:
-    """This process's environment with a home of its own."""
+    """The environment of this process, with a home of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DANLU_")}
     return (
         kept

@@ -74,7 +74,9 @@ class Postgres:
         return f"postgresql://danlu@/{name}?host={self.folder}"
 
     def _sql(self, statement: str) -> None:
-        with psycopg.connect(host=str(self.folder), user="danlu", dbname="postgres", autocommit=True) as connection:
+        with psycopg.connect(
+            host=str(self.folder), user="danlu", dbname="postgres", autocommit=True
+        ) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
 
     def _run(self, program: str, *arguments: object) -> None:

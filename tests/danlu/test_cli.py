@@ -49,9 +49,7 @@ def run_as(state: str, **changes: Any) -> Answer:
 
 
 def test_plain_commands_import_neither_server_nor_torch() -> None:
-    code = (
-        "import sys, danlu.cli; print({'app', 'worker', 'torch', 'sqlalchemy', 'fastapi', 'httpx', 'rich'} & set(sys.modules))"
-    )
+    code = "import sys, danlu.cli; print({'app', 'worker', 'torch', 'sqlalchemy', 'fastapi', 'httpx', 'rich'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 

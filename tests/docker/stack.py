@@ -129,7 +129,9 @@ def standing(folder: Path) -> Iterator[Stack]:
     """Build the images and bring everything up; containers, networks, volume and our image are removed at the end."""
     port = _free_port()
     override = folder / "override.yml"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DANLU_", "COMPOSE_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DANLU_", "COMPOSE_"))
+    }
     environment |= {
         "COMPOSE_PROJECT_NAME": f"danlu-test-{os.getpid()}",
         "COMPOSE_FILE": f"{ROOT / 'docker-compose.yml'}:{override}",
@@ -141,7 +143,7 @@ def standing(folder: Path) -> Iterator[Stack]:
         if network := os.environ.get("TEST_BUILD_NETWORK"):
             build["network"] = network
         ours = {"image": IMAGE, **({"build": build} if build else {})}
-        override.write_text(yaml.safe_dump({"services": {name: ours for name in ("prepare", "app", "worker")}}))
+        override.write_text(yaml.safe_dump({"services": dict.fromkeys(("prepare", "app", "worker"), ours)}))
         try:
             _get_postgres(stack)
             stack.compose("build", "app", timeout=1800)
@@ -162,7 +164,13 @@ def _get_postgres(stack: Stack) -> None:
     if not stack.docker("image", "ls", "--quiet", image):
         network = os.environ.get("TEST_BUILD_NETWORK", "default")
         stack.docker(
-            "build", "--network", network, "--tag", image, str(Path(__file__).parent / "postgres"), timeout=900
+            "build",
+            "--network",
+            network,
+            "--tag",
+            image,
+            str(Path(__file__).parent / "postgres"),
+            timeout=900,
         )
 
 

@@ -101,7 +101,9 @@ def assert_one_value_a_step(api: httpx.Client, run_id: int) -> None:
 
 def timeline(api: httpx.Client, run_id: int) -> list[tuple[str, str | None]]:
     """States that the run came to, with the reasons."""
-    return [(item["to"], item["reason"]) for item in get(api, f"/runs/{run_id}/events")["items"] if item["to"]]
+    return [
+        (item["to"], item["reason"]) for item in get(api, f"/runs/{run_id}/events")["items"] if item["to"]
+    ]
 
 
 def test_everything_gets_healthy_and_the_server_is_ready(stack: Stack, link: str) -> None:
@@ -124,10 +126,18 @@ def test_nobody_is_root_and_each_container_has_an_init(stack: Stack) -> None:
 
 def test_only_the_apps_port_is_published_on_loopback(stack: Stack) -> None:
     published = {
-        service: [entry for ports in stack.container(service)["NetworkSettings"]["Ports"].values() for entry in ports or []]
+        service: [
+            entry
+            for ports in stack.container(service)["NetworkSettings"]["Ports"].values()
+            for entry in ports or []
+        ]
         for service in SERVICES
     }
-    assert published == {"db": [], "worker": [], "app": [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]}
+    assert published == {
+        "db": [],
+        "worker": [],
+        "app": [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}],
+    }
 
 
 def test_the_databases_password_stays_where_it_belongs(stack: Stack) -> None:
@@ -136,7 +146,9 @@ def test_the_databases_password_stays_where_it_belongs(stack: Stack) -> None:
     for service in SERVICES:
         assert password not in json.dumps(stack.container(service))
         assert password not in stack.compose("logs", service)
-    reach = "import psycopg; psycopg.connect('host=db user=danlu dbname=danlu password={}', connect_timeout=5)"
+    reach = (
+        "import psycopg; psycopg.connect('host=db user=danlu dbname=danlu password={}', connect_timeout=5)"
+    )
     stack.inside("worker", "python", "-c", reach.format(password))
     wrong = stack.inside("worker", "sh", "-c", f'python -c "{reach.format("wrong")}" 2>&1; true')
     assert "password authentication failed" in wrong

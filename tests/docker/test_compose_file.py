@@ -97,7 +97,10 @@ def test_no_secret_has_a_default() -> None:
 
 def test_every_setting_that_is_given_exists() -> None:
     given = {
-        name for service in SERVICES.values() for name in service.get("environment", {}) if name[:6] == "DANLU_"
+        name
+        for service in SERVICES.values()
+        for name in service.get("environment", {})
+        if name[:6] == "DANLU_"
     }
     assert {name.removeprefix("DANLU_").lower() for name in given} <= set(Settings.model_fields)
 

@@ -20,7 +20,7 @@ from waiting import wait_for
 
 from app.config import Settings, load_settings
 
-PASSWORD = "a furnace needs patience"  # noqa: S105
+PASSWORD = "a furnace needs patience"
 QUICK = ["--set", "epochs=2", "--set", "samples=400"]
 
 
@@ -132,12 +132,10 @@ def test_a_run_from_the_form_the_command_line_and_curl(up: Started, open_page: O
 @pytest.mark.parametrize("victim", ["server", "worker"])
 def test_kill_9_and_nothing_is_stuck_or_left(up: Started, home: Path, victim: str) -> None:
     url = up.ready()
-    wait_for(
-        lambda: [run for run in danlu(home, "ls") if run["state"] == "running"], 60, "the demo run"
-    )
+    wait_for(lambda: [run for run in danlu(home, "ls") if run["state"] == "running"], 60, "the demo run")
     run = str(danlu(home, "ls")[0]["id"])
     folder = next((home / "experiments" / "demo").glob("rings-*"))
-    wait_for(lambda: (folder / "checkpoints" / "last.pt").exists(), 60, "a checkpoint")
+    wait_for((folder / "checkpoints" / "last.pt").exists, 60, "a checkpoint")
     process = up.child(victim)
     assert process is not None
     below = process.children(recursive=True)
