@@ -38,13 +38,12 @@ lint: $(DEV_STAMP) ## Ruff, mypy, djlint, Dockerfile
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/djlint --check --lint --quiet templates
+	@$(VENV)/bin/djlint --lint --quiet templates
 	@$(VENV)/bin/hadolint Dockerfile
 
 format: $(DEV_STAMP) ## Put the code in its usual form
 	@$(VENV)/bin/ruff check --fix-only .
 	@$(VENV)/bin/ruff format .
-	@$(VENV)/bin/djlint --reformat --quiet templates
 
 bench: $(DEV_STAMP) ## Measure what the README claims, and print it as a table
 	@$(PY) -m bench

@@ -37,7 +37,7 @@ class RecipeError(TypeError):
     """A recipe that cannot be registered; the message names the recipe and what is wrong with it."""
 
 
-class NonFiniteLoss(RuntimeError):  # noqa: N818 - users read it as the outcome "non_finite_loss"
+class NonFiniteLoss(RuntimeError):
     """The loss became NaN or infinite; raised before the optimizer step that would have spread it.
 
     Attributes:
@@ -51,7 +51,7 @@ class NonFiniteLoss(RuntimeError):  # noqa: N818 - users read it as the outcome 
         self.value = value
 
 
-class CheckpointUnreadable(RuntimeError):  # noqa: N818 - users read it as the outcome "checkpoint_unreadable"
+class CheckpointUnreadable(RuntimeError):
     """The checkpoint that a run should go on from cannot be read; starting silently from zero would be worse."""
 
 

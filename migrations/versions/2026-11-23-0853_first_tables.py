@@ -6,7 +6,6 @@ Revision: f51ba30c3f47, after
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "f51ba30c3f47"
 down_revision = None
 branch_labels = None
