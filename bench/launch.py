@@ -39,6 +39,7 @@ def rings_timed(params: RingsParams, run: danlu.RunContext) -> None:
 def measure() -> Iterator[Figure]:
     """Warm and cold in turn, so that a machine whose speed drifts treats both alike."""
     with service(prepare=_prepare) as running, running.client() as client:
+        wait_until(lambda: client.get("/recipes/rings_timed").status_code == 200, pause=0.1)
         _warm_round(running, client)
         rounds = [(_warm_round(running, client), _cold_round()) for _ in range(ROUNDS)]
     warm = statistics.median(warm for warm, _ in rounds)

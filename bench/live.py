@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.common import Figure, service
+from bench.common import Figure, service, wait_until
 
 ROUNDS = 40
 TICKING = '''
@@ -31,6 +31,7 @@ def ticks(params: Nothing, run: danlu.RunContext) -> None:
 def measure() -> Iterator[Figure]:
     """Reads the stream as a browser does, and compares each new value with the clock."""
     with service(prepare=_prepare) as running, running.client() as client:
+        wait_until(lambda: client.get("/recipes/ticks").status_code == 200, pause=0.1)
         run = client.post("/runs", json={"experiment": "bench", "recipe": "ticks"}).json()
         delays = list(_delays(client, run["id"]))
         client.post(f"/runs/{run['id']}/cancel")
