@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Literal
 
 from app.errors import Invalid
-from app.fields import storable
+from app.fields import MAX_ID, storable
 
-Kind = Literal["number", "text", "time"]
+Kind = Literal["id", "number", "text", "time"]
 Value = float | int | str | datetime
 
 
@@ -36,6 +36,17 @@ def decode(cursor: str, scope: str, kinds: list[Kind]) -> list[Value]:
         raise Invalid(f"The cursor is not one of this list: {remedy}.", fields={"cursor": remedy}) from error
 
 
+def decode_id(cursor: str, scope: str) -> int:
+    """The row's id inside the cursor of a list that is sorted by nothing else.
+
+    Raises:
+        Invalid: as `decode`.
+    """
+    (last,) = decode(cursor, scope, ["id"])
+    assert isinstance(last, int)  # noqa: S101 - decoded as an id
+    return last
+
+
 def _values(parts: object, scope: str, kinds: list[Kind]) -> list[Value]:
     if not isinstance(parts, list) or parts[:1] != [scope]:
         raise ValueError("another list's cursor")
@@ -43,6 +54,10 @@ def _values(parts: object, scope: str, kinds: list[Kind]) -> list[Value]:
 
 
 def _value(part: object, kind: Kind) -> Value:
+    if kind == "id":
+        if type(part) is not int or not 0 < part <= MAX_ID:
+            raise ValueError("no id")
+        return part
     if kind == "number":
         if isinstance(part, bool) or not isinstance(part, int | float):
             raise ValueError("no number")

@@ -95,7 +95,7 @@ def _flashes(request: Request) -> list[dict[str, str]]:
         return []
     try:
         kind, text = json.loads(unquote(raw))
-    except ValueError:  # not written by us; nothing is lost
+    except (ValueError, TypeError, RecursionError):  # not written by us; nothing is lost
         return []
     return [{"kind": "error" if kind == "error" else "info", "text": str(text)[:300]}]
 

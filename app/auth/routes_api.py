@@ -100,7 +100,7 @@ def list_tokens(
     """One's own; everybody's for an administrator. Ended ones are listed too."""
     before = None
     if cursor is not None:
-        before = int(str(cursors.decode(cursor, "tokens", ["number"])[0]).partition(".")[0])
+        before = cursors.decode_id(cursor, "tokens")
     rows = visible_tokens(db, principal, before=before, limit=limit + 1)
     following = cursors.encode("tokens", [rows[limit - 1][0].id]) if len(rows) > limit else None
     return TokenList(items=[Token(**_fields(row, owner)) for row, owner in rows[:limit]], next=following)

@@ -98,8 +98,7 @@ def list_experiments(
         sqlite = session.get_bind().dialect.name == "sqlite"
         query = query.where(contains(Experiment.name, q, sqlite=sqlite))
     if cursor is not None:
-        (last,) = cursors.decode(cursor, "experiments", ["number"])
-        query = query.where(Experiment.id < last)
+        query = query.where(Experiment.id < cursors.decode_id(cursor, "experiments"))
     rows = session.execute(query).all()
     more = cursors.encode("experiments", [rows[limit - 1][0].id]) if len(rows) > limit else None
     return _to_json(session, rows[:limit]), more

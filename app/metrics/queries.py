@@ -26,6 +26,6 @@ def run_folders(session: ReadSession, ids: Sequence[int]) -> dict[int, RunFolder
     rows = session.execute(
         select(Run.id, Run.slug, Experiment.slug)
         .join(Experiment, Experiment.id == Run.experiment_id)
-        .where(Run.id.in_(possible))
+        .where(Run.id.in_(possible), Run.deleted_at.is_(None), Experiment.deleted_at.is_(None))
     )
     return {number: RunFolder(number, slug, experiment) for number, slug, experiment in rows}

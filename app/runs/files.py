@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from app.clock import rfc3339
 from app.errors import NotFound
 
 MAX_FILES = 10_000
-"""Files looked at for one list."""
+"""Files and folders looked at for one list."""
 MAX_DEPTH = 16
 PRIVATE = ".danlu"
 """Folder of what the worker and the run process tell each other; not shown."""
@@ -52,21 +53,30 @@ def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     seen = 0
     while todo:
         place, prefix, depth = todo.pop()
-        try:
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue  # gone meanwhile, or closed by its script
-        for entry in entries:
-            path = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                if depth < MAX_DEPTH and path != PRIVATE:
-                    todo.append((Path(entry.path), f"{path}/", depth + 1))
-                continue
+        for name, info in _entries(place):
+            path = f"{prefix}{name}"
             seen += 1
             if seen > MAX_FILES:
                 return
-            if entry.is_file(follow_symlinks=False) and _shown(entry.name):
-                yield path, entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(info.st_mode):
+                if depth < MAX_DEPTH and path != PRIVATE:
+                    todo.append((place / name, f"{path}/", depth + 1))
+            elif stat.S_ISREG(info.st_mode) and _shown(name):
+                yield path, info
+
+
+def _entries(folder: Path) -> list[tuple[str, os.stat_result]]:
+    """Name and status of what is in a folder, by name; the run may be writing, renaming and removing it all."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                # Gone between the two looks: a checkpoint is written under another name and renamed.
+                with suppress(FileNotFoundError):
+                    found.append((entry.name, entry.stat(follow_symlinks=False)))
+    except OSError:  # gone, closed by its script, or nested too deep to be named
+        return []
+    return sorted(found, key=lambda item: item[0])
 
 
 def _shown(name: str) -> bool:

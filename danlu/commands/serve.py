@@ -190,9 +190,11 @@ def uvicorn_config(app: FastAPI, settings: Settings, *, access_log: bool) -> uvi
     """One process; proxy headers only from proxies that are named; no name of a server in the answers."""
     import uvicorn
 
+    from app.httpserver import BoundedProtocol
+
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",  # see Server in _serve
         log_config=None,

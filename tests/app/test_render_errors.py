@@ -75,7 +75,7 @@ def test_a_failure_has_its_status(served: Served, name: str) -> None:
     assert ("retry-after" in answer.headers) == (status in (503, 507))
     page = served.browser().get(f"/fail/{name}")
     assert page.status_code == status
-    assert "<!doctype html>" in page.text
+    assert "<!doctype html>" in page.text.lower()
     assert "secret" not in page.text
     assert "Traceback" not in page.text
     toast = served.client(**{"hx-request": "true"}).get(f"/fail/{name}")
@@ -88,3 +88,10 @@ def test_a_wrong_query_names_its_field(served: Served) -> None:
     assert answer.status_code == 422
     assert list(answer.json()["fields"]) == ["number"]
     assert served.client().get("/api/v1/fail/field").json()["fields"] == {"lr": "Too large."}
+
+
+@pytest.mark.parametrize("value", ["5", "null", "%5B1%5D", "x", "[" * 6000, "%7B%7D"])
+def test_a_message_cookie_that_we_did_not_write_breaks_no_page(served: Served, value: str) -> None:
+    headers = {"cookie": f"danlu_flash={value}", "accept": "text/html"}
+    assert served.client(**headers).get("/login").status_code == 200
+    assert "Something went wrong" in served.client(**headers).get("/fail/unexpected").text

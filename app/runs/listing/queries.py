@@ -129,7 +129,7 @@ def _sorted(
         keys = _param_keys(rest, down, sqlite=sqlite)
     else:
         keys = _column_keys(name, down, now, sqlite=sqlite)
-    return statement, [*keys, Key(Run.id.expression, "number", down)]
+    return statement, [*keys, Key(Run.id.expression, "id", down)]
 
 
 def _column_keys(name: str, down: bool, now: datetime, *, sqlite: bool) -> list[Key]:

@@ -1,5 +1,7 @@
 """API tokens: scopes, ends, and where they may not stand."""
 
+import json
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 
 import pytest
@@ -226,3 +228,13 @@ def test_the_page_shows_a_token_once_and_revokes_it(served: Served) -> None:
         assert browser.post("/settings/tokens", data=data).status_code == 422
     assert browser.post("/settings/tokens", data={"name": "x", "scope": "admin"}).status_code == 403
     assert PASSWORD not in page
+
+
+@pytest.mark.parametrize("after", [1e300, 1.5, 0, -1, 2**63, True, "1", None, [1]])
+def test_a_forged_cursor_is_refused(served: Served, after: object) -> None:
+    raw = json.dumps(["tokens", after]).encode()
+    token = create_local_token(served.db, "ci", "read", utcnow())
+    client = served.client(authorization=f"Bearer {token}")
+    answer = client.get("/api/v1/tokens", params={"cursor": urlsafe_b64encode(raw).decode().rstrip("=")})
+    assert answer.status_code == 422, answer.text
+    assert "cursor" in answer.json()["fields"]

@@ -14,9 +14,12 @@ import pytest
 from boards import children_of
 from factories import make_experiment, make_run
 from served import Served, serving
+from sqlalchemy import select
 from waiting import wait_for
 
+from app.clock import utcnow
 from app.config import load_settings, run_dir
+from app.models import Experiment, Run
 from danlu.events import EventWriter
 
 
@@ -34,10 +37,6 @@ def api(served: Served) -> httpx.Client:
 def new_run(served: Served, slug: str = "rings") -> tuple[int, Path]:
     """A run of an experiment, made when it is new, and its folder."""
     with served.db.write() as session:
-        from sqlalchemy import select
-
-        from app.models import Experiment
-
         experiment = session.scalar(select(Experiment).where(Experiment.slug == slug))
         run = make_run(session, experiment or make_experiment(session, slug))
         folder = run_dir(served.settings, slug, run.slug)
@@ -210,6 +209,19 @@ def test_an_unknown_run_is_named(served: Served, api: httpx.Client, unknown: str
     answer = api.get(f"/api/v1/metrics?run={run}&run={unknown}")
     assert answer.status_code == 404
     assert unknown in answer.json()["detail"]
+
+
+def test_what_is_being_deleted_has_no_series_and_starts_nothing(served: Served, api: httpx.Client) -> None:
+    run, folder = new_run(served)
+    other, _ = new_run(served, "doomed")
+    write(folder, "loss", [1.0])
+    with served.db.write() as session:
+        session.get_one(Run, run).deleted_at = utcnow()
+        session.get_one(Experiment, session.get_one(Run, other).experiment_id).deleted_at = utcnow()
+    for gone in (run, other):
+        assert api.get(f"/api/v1/metrics?run={gone}").status_code == 404
+        assert api.get(f"/api/v1/metrics/tags?run={gone}").status_code == 404
+    assert children_of(served.settings) == []
 
 
 def test_nothing_without_a_login(home: Path) -> None:

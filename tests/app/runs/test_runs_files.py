@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rest import Rest, refused
 
 from app.clock import utcnow
 from app.runs.cleanup import reconcile_deleted
+from app.runs.files import list_files
 from app.runs.logfile import LogWriter
 from app.runs.queries import mark_deleted
 from app.runs.words import RunState
@@ -42,6 +44,29 @@ def test_list_leaves_out_links_and_the_private_folder(rest: Rest, run: dict[str,
     assert rest_page["next"] is None
     assert rest_page["items"][0]["modified_at"].endswith("Z")
     refused(rest.get(f"/runs/{run['id']}/files", cursor="x"), 422, "cursor")
+
+
+def test_a_file_that_goes_while_it_is_listed_breaks_no_list(rest: Rest, run: dict[str, Any]) -> None:
+    folder = rest.folder(run)
+    (folder / "kept").write_text("x")
+    ended = threading.Event()
+
+    def rename() -> None:
+        while not ended.is_set():  # as a checkpoint is written
+            for number in range(20):
+                (folder / f"{number}.tmp").write_text("x")
+            for number in range(20):
+                (folder / f"{number}.tmp").unlink(missing_ok=True)
+
+    writer = threading.Thread(target=rename)
+    writer.start()
+    try:
+        for _ in range(300):
+            found, _ = list_files(folder)
+            assert "kept" in [item["path"] for item in found]
+    finally:
+        ended.set()
+        writer.join()
 
 
 def test_a_run_without_a_folder_has_no_files_and_no_log(rest: Rest, run: dict[str, Any]) -> None:
