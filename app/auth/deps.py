@@ -168,5 +168,8 @@ def _to_login(request: Request) -> Unauthenticated:
 
 def _page_behind(request: Request) -> str:
     """The path of the page that an htmx request was made from."""
-    page = urlsplit(request.headers.get("hx-current-url", ""))
+    try:
+        page = urlsplit(request.headers.get("hx-current-url", ""))
+    except ValueError:  # no browser of ours wrote that
+        return "/"
     return local_path(page.path + (f"?{page.query}" if page.query else ""))

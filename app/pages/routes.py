@@ -3,6 +3,8 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -77,7 +79,7 @@ def experiment(
         if tab == "tensorboard":
             return page(request, "experiments/show.html", nav="experiments", experiment=about, tab=tab)
         states = [RunState(state)] if state in set(RunState) else []
-        query = RunListQuery(experiment=slug, q=q or None, state=states, sort=sort, cursor=cursor)
+        query = _run_list(experiment=slug, q=q or None, state=states, sort=sort, cursor=cursor)
         shown, more = list_runs(session, settings, query)
     context: Context = {
         "experiment": about, "tab": "runs", "runs": shown, "next": more, "q": q, "state": state, "sort": sort,
@@ -87,6 +89,14 @@ def experiment(
     if _wants_part(request):
         return partial(request, "experiments/_runs.html", **context)
     return page(request, "experiments/show.html", nav="experiments", **context)
+
+
+def _run_list(**asked: Any) -> RunListQuery:
+    """What a page asks of the list of runs; a wrong value is answered as it is by the API."""
+    try:
+        return RunListQuery(**asked)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
 
 
 @router.get("/runs/{run_id}")

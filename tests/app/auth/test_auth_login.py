@@ -35,6 +35,9 @@ def test_a_page_sends_to_the_login_and_back(served: Served) -> None:
         "/settings"
     )
     assert htmx.headers["hx-redirect"] == "/login?next=/settings%3Fa%3D1"
+    for forged in ("http://[bad", "//evil", "javascript:alert(1)", "http://evil//evil"):
+        htmx = served.client(**{"hx-request": "true", "hx-current-url": forged}).get("/settings")
+        assert htmx.headers["hx-redirect"] == "/login?next=/"
 
 
 def test_the_cookie_is_out_of_reach(served: Served) -> None:
