@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -199,13 +200,17 @@ def read_params(settings: list[str]) -> Json:
 
 
 def read_value(text: str) -> object:
-    """JSON, else the text itself. NaN and Infinity are no JSON and stay text, for the server to refuse by name."""
+    """JSON, else the text itself. What cannot be sent as JSON (NaN, 1e400) stays text, for the server to refuse by name."""
 
     def refuse(constant: str) -> object:
         raise ValueError(constant)
 
+    def real(digits: str) -> object:
+        number = float(digits)
+        return number if math.isfinite(number) else refuse(digits)
+
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse, parse_float=real)
     except (ValueError, RecursionError):
         return text
 

@@ -105,7 +105,7 @@ def test_a_refusal_is_one_line_with_its_exit_code(answer: Answer, code: int, sai
 def test_what_is_submitted(home: Path) -> None:
     with scripted(in_turn(Answer(201, RUN))) as server:
         done = danlu(
-            "submit", "rings", "--set", "lr=0.1", "-s", "hidden=[4, 8]", "-s", "note=a=b", "-s", "big=NaN",
+            "submit", "rings", "--set", "lr=0.1", "-s", "hidden=[4, 8]", "-s", "note=a=b", "-s", "big=NaN", "-s", "huge=[1e400]",
             "-e", "two rings", "--tag", "a", "--tag", "b", "--seed", "3", "--timeout", "60", "--json",
             DANLU_HOME=str(home), DANLU_URL=server.url, DANLU_TOKEN="danlu_x",
         )  # fmt: skip
@@ -114,7 +114,7 @@ def test_what_is_submitted(home: Path) -> None:
     assert server.asked[0].body == {
         "experiment": "two rings",
         "recipe": "rings",
-        "params": {"lr": 0.1, "hidden": [4, 8], "note": "a=b", "big": "NaN"},
+        "params": {"lr": 0.1, "hidden": [4, 8], "note": "a=b", "big": "NaN", "huge": "[1e400]"},
         "device": "auto",
         "seed": 3,
         "tags": ["a", "b"],
