@@ -2,8 +2,9 @@
 
 import fcntl
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from alembic import command
@@ -35,10 +36,13 @@ def migrate(settings: Settings, database: Database) -> None:
             with _file_lock(settings.home / "migrate.lock"):
                 _check_sqlite_file(settings)
                 _upgrade(settings, database)
+                _shut_out_others(settings.home / "danlu.db")
         else:
             _upgrade(settings, database)
     except DBAPIError as error:
         raise StartupError(f"the database cannot be used: {error.orig}") from error
+    except OSError as error:
+        raise StartupError(f"the database cannot be used: {error.filename}: {error.strerror}") from error
 
 
 def is_current(database: Database) -> bool:
@@ -122,6 +126,17 @@ def _check_sqlite_file(settings: Settings) -> None:
             raise StartupError(
                 f"{path} is not an SQLite database; restore a copy, or move it away to begin anew"
             )
+
+
+def _shut_out_others(path: Path) -> None:
+    """Take the database with its journal from accounts that are neither the owner nor of the group.
+
+    The home that we make is closed to them; one that was there before, such as a mounted volume, may be open.
+    """
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        file = path.with_name(name)
+        with suppress(FileNotFoundError, PermissionError):
+            file.chmod(stat.S_IMODE(file.stat().st_mode) & ~stat.S_IRWXO)
 
 
 def _config(connection: Connection) -> Config:

@@ -82,6 +82,28 @@ def test_a_file_that_is_no_database_is_never_overwritten(home: Path, content: by
     assert (home / "danlu.db").read_bytes() == content
 
 
+def test_a_folder_in_the_place_of_the_database_is_named(home: Path) -> None:
+    (home / "danlu.db").mkdir()
+    settings = load_settings(home=home)
+    with pytest.raises(StartupError, match=r"danlu\.db: Is a directory"):
+        migration.migrate(settings, Database(settings.db_url))
+
+
+def test_other_accounts_cannot_read_the_database_in_a_home_that_is_open(home: Path) -> None:
+    home.chmod(0o755)
+    settings = load_settings(home=home)
+    database = Database(settings.db_url)
+    for _ in range(2):
+        migration.migrate(settings, database)
+        with database.write() as session:
+            session.execute(text("DELETE FROM run"))
+        files = list(home.glob("danlu.db*"))
+        assert [file.name for file in files if file.stat().st_mode & 0o007] == []
+        assert len(files) == 3
+        database.close()
+        (home / "danlu.db").chmod(0o644)  # as an earlier version left it
+
+
 def test_the_copy_kept_before_an_upgrade_holds_what_is_in_the_wal(
     sqlite_settings: Settings, sqlite_database: Database
 ) -> None:
