@@ -179,10 +179,11 @@ class Hub:
             await self._somebody.wait()
             pause = POLL_SECONDS
             try:
-                await self._round()
+                # First: a round that cannot be made must not keep open what has been revoked.
                 if time.monotonic() - checked >= RECHECK_SECONDS:
                     checked = time.monotonic()
                     await self._recheck()
+                await self._round()
             except (SQLAlchemyError, OSError) as error:
                 # Locked, unreachable or full: the streams stay open and go on when it is back.
                 logger.warning("the live stream cannot read: %s", error)

@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 import httpx
+import pytest
 from eventstream import Stream
 from reports import running
 from rest import Rest
@@ -14,6 +15,7 @@ from waiting import wait_for
 from app.auth import tokens
 from app.clock import utcnow
 from app.config import Settings
+from app.live.collector import Collector
 from app.models import ApiToken, Run
 from app.runs.words import RunState
 
@@ -126,6 +128,22 @@ def test_a_revoked_token_ends_the_stream(sqlite_settings: Settings) -> None:
             assert stream.ended.wait(5)
             assert time.monotonic() - began < 5
             assert not kept.ended.is_set()
+
+
+def test_a_revoked_token_ends_the_stream_when_nothing_can_be_looked_up(
+    sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_collector: Collector, _topics: object) -> None:
+        raise LookupError("a row that nobody can read")
+
+    monkeypatch.setattr(Collector, "poll", broken)
+    with serving(sqlite_settings) as served:
+        secret = tokens.create_local_token(served.db, "ci", "read", utcnow())
+        with Stream(served.client(), "workers", {"authorization": f"Bearer {secret}"}) as stream:
+            stream.expect("workers")
+            with served.db.write() as session:
+                session.execute(update(ApiToken).values(revoked_at=utcnow()))
+            assert stream.ended.wait(5)
 
 
 def test_a_logout_ends_the_stream(sqlite_settings: Settings) -> None:
