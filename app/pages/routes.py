@@ -12,7 +12,7 @@ from app.api.queries import worker_dicts
 from app.auth.deps import require_page
 from app.clock import utcnow
 from app.config import run_dir
-from app.deps import DbDep, RunIdPath, SettingsDep
+from app.deps import DbDep, RunIdPath, SettingsDep, SlugPath
 from app.disk import shortage
 from app.errors import TooLarge
 from app.experiments import queries as experiments
@@ -64,7 +64,7 @@ def index(request: Request, db: DbDep, settings: SettingsDep, cursor: str | None
 @router.get("/experiments/{slug}")
 def experiment(
     request: Request,
-    slug: str,
+    slug: SlugPath,
     db: DbDep,
     settings: SettingsDep,
     tab: str = "runs",

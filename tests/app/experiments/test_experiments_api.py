@@ -29,6 +29,18 @@ def test_create_show_change(rest: Rest) -> None:
     refused(rest.http.patch("/api/v1/experiments/nothere", json={"name": "a"}), 404)
 
 
+@pytest.mark.parametrize(
+    "slug", ["a%00b", "%00", "%ff", "..%2fexp", "exp%2f..", "EXP", "丹炉", "'--", "x" * 200]
+)
+def test_what_is_no_slug_is_no_experiment_on_either_database(rest: Rest, slug: str) -> None:
+    make(rest, "exp")
+    for method in ("GET", "PATCH", "DELETE"):
+        body = {"name": "x"} if method == "PATCH" else None
+        refused(rest.http.request(method, f"/api/v1/experiments/{slug}", json=body), 404)
+    page = rest.http.get(f"/experiments/{slug}", headers={"accept": "text/html"})
+    assert page.status_code == 404
+
+
 def test_names_are_unique_without_regard_to_case(rest: Rest) -> None:
     make(rest, "Rings")
     make(rest, "печь")
