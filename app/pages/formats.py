@@ -9,12 +9,13 @@ from jinja2 import Environment
 
 Json = dict[str, Any]
 MINUTE, HOUR, DAY = 60, 3600, 86400
+NONFINITE = {"nan": "NaN", "inf": "+∞", "-inf": "-∞"}
 MARKS = {"queued": "○", "running": "●", "succeeded": "✓", "failed": "✗", "cancelled": "—"}
 
 
 def install(environment: Environment) -> None:
     """Give the templates these filters. Calling it again changes nothing."""
-    for filter_ in (bytes_, duration, last, moment, number, progress, title, value, words):
+    for filter_ in (browser, bytes_, duration, last, moment, number, progress, title, value, words):
         environment.filters[filter_.__name__.rstrip("_")] = filter_
 
 
@@ -53,7 +54,8 @@ def last(metric: Json | None) -> str:
     """The last value of a metric's summary, or what it is instead of a number."""
     if metric is None:
         return ""
-    return str(metric["nonfinite"]) if metric.get("nonfinite") else number(metric["last"])
+    name = metric.get("nonfinite")
+    return NONFINITE.get(name, str(name)) if name else number(metric["last"])
 
 
 def value(item: Any) -> str:
@@ -115,6 +117,29 @@ def _percent(done: int | None, whole: int | None) -> float | None:
     if done is None or not whole or whole <= 0:
         return None
     return round(min(100.0, max(0.0, 100 * done / whole)), 1)
+
+
+BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+"""Names by the word in a User-Agent, the most particular first: Edge says that it is Chrome, and Chrome Safari."""
+SYSTEMS = {
+    "Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS X": "macOS",
+    "CrOS": "ChromeOS", "Linux": "Linux",
+}  # fmt: skip
+
+
+def browser(agent: str) -> str:
+    """A browser's User-Agent in words, or as it is when nothing in it is known.
+
+    >>> browser("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36")
+    'Chrome on Linux'
+    >>> browser("curl/8.5.0"), browser("")
+    ('curl/8.5.0', 'unknown browser')
+    """
+    name = next((shown for word, shown in BROWSERS.items() if f"{word}/" in agent), None)
+    system = next((shown for word, shown in SYSTEMS.items() if word in agent), None)
+    if name is None:
+        return agent or "unknown browser"
+    return f"{name} on {system}" if system else name
 
 
 def title(run: Json) -> str:

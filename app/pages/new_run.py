@@ -15,7 +15,7 @@ from app.config import Settings
 from app.deps import DbDep, SettingsDep
 from app.errors import Invalid
 from app.fields import MAX_ID
-from app.pages.queries import experiment_slugs
+from app.pages.queries import experiment_slugs, last_recipe
 from app.runs import forms, queries, repeat, service
 from app.runs.definition import complete
 from app.runs.forms import PREFIX, Field, Values
@@ -56,7 +56,7 @@ def new(
     """The form: of a recipe, or prefilled with what another run was made from."""
     with db.read() as session:
         origin = queries.run_dict(session, settings, source) if source else None
-        chosen = origin["recipe"] if origin else recipe
+        chosen = origin["recipe"] if origin else recipe or last_recipe(session, experiment)
         context = _form_context(session, settings, chosen)
     values = {"experiment": experiment[:200]}
     if origin:

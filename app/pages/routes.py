@@ -87,7 +87,7 @@ def experiment(
         "sorts": SORTS if sort in dict(SORTS) else (*SORTS, (sort, f"By {sort}")),
     }  # fmt: skip
     if _wants_part(request):
-        return partial(request, "experiments/_runs.html", **context)
+        return partial(request, "experiments/_live.html", **context)
     return page(request, "experiments/show.html", nav="experiments", **context)
 
 

@@ -37,7 +37,11 @@ def main_params(runs: list[Json]) -> list[str]:
     first = differing(runs)
     rest = [key for key in all_params(runs) if key not in first and runs[0]["params"].get(key) is not None]
     plain = [key for key in first + rest if all(_plain(run["params"].get(key)) for run in runs)]
-    return plain[: max(ALIKE_PARAMS, min(MAX_PARAMS, len(first)))]
+    # where recipes are mixed, what only a few runs have would be a column of gaps
+    usual = [
+        key for key in plain if 2 * sum(bool(str(run["params"].get(key, ""))) for run in runs) >= len(runs)
+    ]
+    return usual[: max(ALIKE_PARAMS, min(MAX_PARAMS, len(first)))]
 
 
 def main_metrics(runs: list[Json]) -> list[str]:

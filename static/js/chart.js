@@ -87,7 +87,8 @@ class Curves extends HTMLElement {
     const none = this.cards.size === 0;
     this.bar.element.hidden = none;
     this.bar.refresh();
-    if (none) this.#say("No scalars yet", "Curves appear here with the first value that the run logs.");
+    if (none && this.hasAttribute("ended")) this.#say("No scalars", "This run logged none.");
+    else if (none) this.#say("No scalars yet", "Curves appear here with the first value that the run logs.");
     for (const tag of tags) this.cards.get(tag)?.touch();
     this.drawSoon();
     const all = this.inSight();
@@ -194,7 +195,10 @@ class Curves extends HTMLElement {
     }
     const was = this.states?.[run.id];
     this.states = { ...this.states, [run.id]: run.state };
-    if (was && was !== run.state && ENDED.has(run.state)) this.feed.stir();
+    if (this.store.runs.length === 1) this.toggleAttribute("ended", ENDED.has(run.state));
+    if (!was || was === run.state || !ENDED.has(run.state)) return;
+    if (this.cards.size) this.feed.stir();
+    else this.feed.list();
   }
 
   #themed() {

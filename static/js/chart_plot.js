@@ -141,9 +141,10 @@ function axes(view, theme) {
   ];
 }
 
-function labelWidth(_u, values) {
-  const longest = Math.max(3, ...(values ?? []).map((value) => value.length));
-  return Math.ceil(longest * 6.4) + 14;
+/** Room for the labels. It only grows: a live curve does not move sideways when a label loses a digit. */
+function labelWidth(u, values) {
+  u.labelLength = Math.max(u.labelLength ?? 5, ...(values ?? []).map((value) => value.length));
+  return Math.ceil(u.labelLength * 6.4) + 12;
 }
 
 /** NaN and inf have no place on the axis: a cross at the bottom, a triangle at the edge they left by. */

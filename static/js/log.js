@@ -21,6 +21,10 @@ class Log extends HTMLElement {
     this.abort = new AbortController();
     const { signal } = this.abort;
     document.body.addEventListener("danlu:log", (event) => this.#heard(event.detail), { signal });
+    document.body.addEventListener("danlu:run", ({ detail }) => {
+      if (String(detail.id) === this.run) this.toggleAttribute("ended", ["succeeded", "failed", "cancelled"].includes(detail.state));
+      this.#emptied();
+    }, { signal });
     this.#openTail();
   }
 
@@ -45,7 +49,7 @@ class Log extends HTMLElement {
       "aria-label": `Output of run ${this.run}`,
       onscroll: () => this.#scrolled(),
     }, this.body);
-    this.empty = make("p", { class: "log-empty", hidden: true }, "No output yet. It appears here as the run prints it.");
+    this.empty = make("p", { class: "log-empty", hidden: true });
     this.pill = make("button", { class: "log-pill", type: "button", hidden: true, onclick: () => this.#toEnd() });
     this.spoken = make("div", { class: "visually-hidden", role: "status" });
     this.lines = new LogLines(this.body);
@@ -156,7 +160,7 @@ class Log extends HTMLElement {
   }
 
   #changed() {
-    this.empty.hidden = this.lines.count > 0;
+    this.#emptied();
     this.scroller.classList.toggle("is-empty", this.lines.count === 0);
     if (this.following) this.#stick();
     if (this.finder.query && !this.finding) {
@@ -165,6 +169,11 @@ class Log extends HTMLElement {
         this.finder.search(this.search.value);
       }, 300);
     }
+  }
+
+  #emptied() {
+    this.empty.hidden = this.lines.count > 0;
+    this.empty.textContent = this.hasAttribute("ended") ? "This run printed nothing." : "No output yet. It appears here as the run prints it.";
   }
 
   #stick() {

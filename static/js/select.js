@@ -1,5 +1,5 @@
 // Ticks in tables: <table data-select="#bar">. Shift-click takes a range, the tick in the head takes all, the bar
-// shows how many and gets them as query of its [data-compare] link.
+// shows how many, gets them as query of its [data-compare] link, and unticks all with [data-untick].
 let last = null;
 
 function boxes(table) {
@@ -20,7 +20,6 @@ function show(table) {
   bar.querySelector("[data-ticked]").textContent = `${ticked.length} selected`;
   const link = bar.querySelector("[data-compare]");
   link.href = `/compare?${ticked.map((box) => `run=${box.value}`).join("&")}`;
-  link.toggleAttribute("aria-disabled", ticked.length < 1);
 }
 
 function range(table, from, to, checked) {
@@ -42,7 +41,17 @@ export function installSelection() {
     }
     show(table);
   });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-untick]")) return;
+    for (const table of document.querySelectorAll("table[data-select]")) {
+      for (const box of boxes(table)) box.checked = false;
+      show(table);
+      table.querySelector("[data-tick-all]")?.focus(); // the button is gone, and the focus with it
+    }
+  });
   document.body.addEventListener("htmx:after:swap", () => {
+    // a table that is gone has nothing selected
+    for (const bar of document.querySelectorAll(".selection")) bar.hidden = true;
     for (const table of document.querySelectorAll("table[data-select]")) show(table);
   });
 }

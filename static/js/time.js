@@ -1,15 +1,17 @@
 // <danlu-time datetime="2026-01-02T03:04:05Z">: "3 minutes ago", kept current; the absolute time is its title.
-// With mode="duration" it counts from datetime to `until`, or to now: "2 m 14 s".
+// With mode="short" it is "3m ago", for tables. With mode="duration" it counts from datetime to `until`, or to now:
+// "2 m 14 s".
+const DAY = 86_400;
+// unit, its length, and from how many seconds on it is used: what ends "after 90 days" ends in 90 days
 const UNITS = [
-  ["year", 31_557_600],
-  ["month", 2_629_800],
-  ["week", 604_800],
-  ["day", 86_400],
-  ["hour", 3600],
-  ["minute", 60],
-  ["second", 1],
+  ["year", 365.25 * DAY, 2 * 365.25 * DAY],
+  ["month", 30.4375 * DAY, 100 * DAY],
+  ["day", DAY, DAY],
+  ["hour", 3600, 3600],
+  ["minute", 60, 60],
+  ["second", 1, 1],
 ];
-const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || undefined, { numeric: "auto" });
+const [relative, narrow] = ["long", "narrow"].map((style) => new Intl.RelativeTimeFormat(document.documentElement.lang || undefined, { numeric: "auto", style }));
 const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const shown = new Set();
 let timer = 0;
@@ -17,12 +19,16 @@ let timer = 0;
 /**
  * Seconds as words relative to now.
  * @param {number} seconds negative in the past
+ * @param {boolean} [short] "5m ago"
  * @returns {string} such as "5 minutes ago"
  */
-export function relativeTime(seconds) {
-  if (Math.abs(seconds) < 5) return "now";
-  for (const [unit, size] of UNITS) {
-    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+export function relativeTime(seconds, short = false) {
+  const away = Math.abs(seconds);
+  if (away < 5) return "now";
+  for (const [unit, size, from] of UNITS) {
+    // days and more are rounded: a minute after it was made, a token of 90 days ends in 90 days
+    const round = size < DAY ? Math.trunc : Math.round;
+    if (away >= from) return (short ? narrow : relative).format(round(seconds / size), unit);
   }
   return "now";
 }
@@ -74,7 +80,8 @@ class Time extends HTMLElement {
     }
     const until = Date.parse(this.getAttribute("until") ?? "");
     const end = Number.isNaN(until) ? Date.now() : until;
-    const text = this.getAttribute("mode") === "duration" ? duration((end - at) / 1000) : relativeTime((at - end) / 1000);
+    const mode = this.getAttribute("mode");
+    const text = mode === "duration" ? duration((end - at) / 1000) : relativeTime((at - end) / 1000, mode === "short");
     if (this.shadowRoot.textContent !== text) this.shadowRoot.textContent = text;
     this.title = absolute.format(at);
     this.dataset.ready = "1";

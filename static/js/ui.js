@@ -7,6 +7,9 @@ import { installForms } from "./form.js";
 import { installToasts } from "./toast.js";
 import { installSelection } from "./select.js";
 import { installBoards } from "./board.js";
+import { installCancel } from "./cancel.js";
+import { installFilters } from "./filter.js";
+import { installFocus } from "./focus.js";
 
 installTheme();
 installCopy();
@@ -15,3 +18,6 @@ installForms();
 installToasts();
 installSelection();
 installBoards();
+installFilters();
+installFocus();
+installCancel();

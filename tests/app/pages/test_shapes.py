@@ -33,3 +33,8 @@ def test_validation_before_training_before_the_rest() -> None:
 def test_no_runs_need_no_columns() -> None:
     assert shapes.main_params([]) == []
     assert shapes.main_metrics([]) == []
+
+
+def test_params_of_a_few_runs_get_no_column() -> None:
+    runs = [run(steps=1), run(steps=2), run(steps=3, fancy=True, note="")]
+    assert shapes.main_params(runs) == ["steps"]
