@@ -18,12 +18,13 @@ function dark() {
   return theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-/** TensorBoard keeps its settings in localStorage: turn its own reload on once, then leave it to the user. */
-function reloadByItself() {
+/** TensorBoard keeps its settings in localStorage: once, turn its own reload on and give its charts the room of its
+    settings pane; then leave them to the user. */
+function firstSettings() {
   const key = "_tb_global_settings";
   try {
     if (localStorage.getItem(key) === null) {
-      localStorage.setItem(key, JSON.stringify({ autoReload: true, autoReloadPeriodInMs: 30000 }));
+      localStorage.setItem(key, JSON.stringify({ autoReload: true, autoReloadPeriodInMs: 30000, timeSeriesSettingsPaneOpened: false }));
     }
   } catch {
     // no storage: its reload button is still there
@@ -100,7 +101,7 @@ class Board extends HTMLElement {
   frame(url, pid) {
     if (this.shown === pid) return;
     this.shown = pid;
-    reloadByItself();
+    firstSettings();
     this.querySelector("iframe")?.remove();
     const frame = document.createElement("iframe");
     frame.title = "TensorBoard";

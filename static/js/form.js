@@ -13,6 +13,8 @@ export function installForms() {
     if (ctx?.response?.status === 422) focusFirstError(document.querySelector("form[data-guard]") ?? document);
   });
   focusFirstError(document);
+  // an address with a fragment takes the focus away again
+  window.addEventListener("load", () => focusFirstError(document));
 
   document.addEventListener("input", (event) => {
     const form = event.target.closest("form[data-guard]");

@@ -54,3 +54,23 @@ def test_the_first_administrator_comes_in_by_the_link(
     page.keyboard.press("Enter")
     page.wait_for_url(f"{closed.url}/runs/new?recipe=rings")
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_the_answer_of_a_form_far_down_is_in_view(closed: Served, open_page: OpenPage, watch: Watch) -> None:
+    watch.allow("422")
+    page = open_page(base=closed.url)
+    page.goto(f"/setup?key={closed.setup_token()}")
+    page.get_by_label("User name").fill("ada")
+    page.get_by_label("New password").fill(PASSWORD)
+    page.get_by_label("The same again").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{closed.url}/")
+    page.goto("/settings")
+    invited = page.get_by_label("Invite somebody: user name")
+    invited.fill("bob")
+    page.get_by_role("button", name="Make a one-time link").click()
+    expect(page.get_by_text("Send this link to bob.")).to_be_in_viewport()
+    invited.fill("ada")
+    page.get_by_role("button", name="Make a one-time link").click()
+    expect(invited).to_be_focused()
+    expect(invited).to_be_in_viewport()
