@@ -19,6 +19,8 @@ class FirstParams(danlu.Params):
 
 @pytest.fixture(autouse=True)
 def clean_registry() -> Iterator[None]:
+    # Imported before it is remembered: a module registers its recipes once, and other tests need them.
+    load_recipes(None, ["worker.recipes"])
     before = dict(REGISTRY)
     yield
     REGISTRY.clear()
