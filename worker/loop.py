@@ -4,6 +4,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from app.clock import utcnow
@@ -138,8 +140,9 @@ class Work:
             leases.pop(ending.claimed.run_id, None)
         for run in leases.values():  # a claim that went through although its commit seemed to fail
             log.warning("run %s: claimed without knowing it; it goes back to the queue", run.run_id)
-            with self.database.write() as session:
-                queue.release(session, run.run_id, run.token, now=utcnow())
+            why = "claimed, but the worker never heard of it: the database's answer was lost"
+            with suppress(LostLease), self.database.write() as session:  # a judge may have been faster
+                queue.release(session, run.run_id, run.token, now=utcnow(), why=why)
 
     def _ask(self, attempt: Attempt, why: Asked, grace: float) -> None:
         if attempt.asked is None or (attempt.asked is Asked.DRAIN and why is not Asked.DRAIN):
@@ -164,11 +167,11 @@ class Work:
 
     def _end(self, attempt: Attempt, state: Exited | Lost) -> None:
         outcome = decide(attempt.facts(state))
-        log.info("run %s: attempt %s: %s", attempt.run_id, attempt.claimed.attempt, outcome)
+        log.info("run %s: attempt %s ended: %s", attempt.run_id, attempt.claimed.attempt, outcome)
         if isinstance(state, Exited) and (state.left or state.log_trouble):
             log.error("run %s: processes left %s; its log: %s", attempt.run_id, state.left, state.log_trouble)
         if isinstance(state, Lost) and not state.started:
-            self.claimer.pause(state.detail)
+            outcome = replace(outcome, wait_s=self.claimer.pause(state.detail))
         progress, metrics = attempt.news.collect()
         for _ in range(_LAST_READS):
             if not attempt.news.behind:
@@ -219,9 +222,10 @@ class Work:
             news = News(spec.run_dir)
             handle = self.launcher.submit(spec)
         except OSError as error:
-            self.claimer.pause(str(error))
+            wait_s = self.claimer.pause(str(error))
             lost = Lost(started=False, detail=str(error), number=error.errno)
-            self.recorder.add(Ending(claimed, decide(Facts(lost, claimed.attempt))))
+            outcome = decide(Facts(lost, claimed.attempt))
+            self.recorder.add(Ending(claimed, replace(outcome, wait_s=wait_s)))
             return
         self.attempts[claimed.run_id] = Attempt(claimed, device, handle, news)
         self.heart.hold(claimed.run_id, claimed.token, lambda: self.launcher.renew(handle))

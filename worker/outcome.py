@@ -64,6 +64,8 @@ class Outcome:
     reason: Reason | None = None
     detail: str | None = None
     exit_code: int | None = None
+    wait_s: float = 0.0
+    """How long a run that goes back to the queue waits there, so that others go first."""
 
 
 def decide(facts: Facts) -> Outcome:
@@ -71,7 +73,8 @@ def decide(facts: Facts) -> Outcome:
 
     1. Its lease is another's: nothing is written.
     2. Nobody knows how it ended: a lost worker if it had run, a refused launch otherwise.
-    3. The run said how it ended before it was told to stop: that stands, whatever came in the same moment.
+    3. The run said how it ended before it was told to stop: that stands, whatever came in the same moment. It also
+       stands where only the worker had to stop, and the run came to its end without ever having looked.
     4. It was told to stop: that is the reason.
     5. Else its exit status, refined by what it wrote about itself, the kernel, and the end of its log.
     """
@@ -79,22 +82,19 @@ def decide(facts: Facts) -> Outcome:
     if facts.asked is Asked.LOST_LEASE:
         return Outcome(Fate.DROP)
     if isinstance(ended, Lost):
-        return _lost(ended)
+        return _lost(facts, ended)
     said = _said(facts)
-    if (
-        said is not None
-        and not facts.own.get("stopped")
-        and (said[0] is not Reason.COMPLETED or ended.status == 0)
-    ):
+    before = not facts.own.get("stopped")
+    unheard = facts.own.get("unheard") and (facts.asked is Asked.DRAIN or ended.fenced)
+    if said is not None and (before or unheard) and (said[0] is not Reason.COMPLETED or ended.status == 0):
         return Outcome(Fate.FINISH, *said, exit_code=ended.status)
     if facts.asked is Asked.CANCEL:
         return Outcome(Fate.FINISH, Reason.CANCELLED_BY_USER, None, ended.status)
     if facts.asked is Asked.TIMEOUT:
-        return Outcome(Fate.FINISH, Reason.TIMEOUT, f"ran longer than {facts.timeout_s:g} s", ended.status)
-    if facts.asked is Asked.DRAIN:
-        return Outcome(Fate.RELEASE)
-    if ended.fenced:
-        return Outcome(Fate.RELEASE, detail="its worker could not renew the lease and stopped it")
+        return _timeout(facts, ended.status)
+    if facts.asked is Asked.DRAIN or ended.fenced:
+        why = "its worker could not renew the lease and stopped it" if facts.asked is None else None
+        return Outcome(Fate.RELEASE, detail=why)
     return Outcome(Fate.FINISH, *_by_status(facts, ended, said), exit_code=ended.status)
 
 
@@ -104,7 +104,13 @@ def clean(text: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in whole).split())[:_DETAIL]
 
 
-def _lost(ended: Lost) -> Outcome:
+def _timeout(facts: Facts, status: int | None) -> Outcome:
+    return Outcome(Fate.FINISH, Reason.TIMEOUT, f"ran longer than {facts.timeout_s:g} s", status)
+
+
+def _lost(facts: Facts, ended: Lost) -> Outcome:
+    if facts.asked is Asked.TIMEOUT:
+        return _timeout(facts, None)
     if ended.number in {errno.ENOSPC, errno.EDQUOT}:
         return Outcome(Fate.FINISH, Reason.DISK_FULL, clean(ended.detail))
     return Outcome(Fate.RECLAIM if ended.started else Fate.RELEASE, detail=clean(ended.detail))

@@ -21,7 +21,8 @@ MARKER = "first-start"
 RECIPE = "rings"
 EXPERIMENT = "demo"
 SEED = 42
-PARAMS: dict[str, Any] = {}
+# Slower than the defaults, which are done in ten seconds: it should still train when somebody has made an account.
+PARAMS: dict[str, Any] = {"lr": 5e-6, "samples": 60_000, "epochs": 400, "patience": 40}
 NOTES = "Started by itself on the first start, to have something to look at. Delete it whenever you like."
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.1
