@@ -11,10 +11,10 @@ from app.db import Database
 from app.disk import shortage
 from app.runs import queue
 from app.runs.queue import Claimed
+from app.workers.queries import live_workers
 from worker.away import Politeness
 from worker.devices import Device, free_devices
 from worker.launch import Launcher
-from worker.queries import live_workers
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +56,17 @@ class Claimer:
         self.shortage: str | None = None
         """Why the disk allows no run now; None when it does."""
 
-    def pause(self, why: str) -> None:
-        """A run could not be started: rest, a little longer each time, up to 15 s."""
+    def pause(self, why: str) -> float:
+        """A run could not be started: rest, a little longer each time, up to 15 s.
+
+        Returns:
+            for how long that run should wait: longer than the rest, because the fault may be its own, and others wait.
+        """
         pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
         self._failures += 1
         self._after = time.monotonic() + pause
         log.warning("runs cannot be started: %s; trying again in %g s", why, pause)
+        return 2 * pause
 
     def started(self) -> None:
         """A run was started well."""

@@ -70,7 +70,8 @@ class Recorder:
             with self._database.write() as session:
                 report(session, run_id, token, now=now, progress=ending.progress, metrics=ending.metrics)
                 if outcome.fate is Fate.RELEASE:
-                    return queue.release(session, run_id, token, now=now)
+                    why, wait_s = outcome.detail, outcome.wait_s
+                    return queue.release(session, run_id, token, now=now, why=why, wait_s=wait_s)
                 if outcome.fate is Fate.RECLAIM:
                     why = outcome.detail or "its process was lost"
                     return queue.reclaim(session, run_id, token, now=now, why=why)

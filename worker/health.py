@@ -13,8 +13,8 @@ from app.config import Settings, load_settings
 from app.db import Database
 from app.errors import StartupError
 from app.models import Worker
+from app.workers.queries import live_workers
 from worker import process
-from worker.queries import live_workers
 
 
 def main(settings: Settings | None = None) -> int:

@@ -14,10 +14,10 @@ from app.errors import NotFound
 from app.models import Run
 from app.runs import queue
 from app.runs.words import RunState
-from app.workers.queries import set_worker_state
+from app.workers.queries import live_workers, set_worker_state
 from danlu.hparams import write_session_end
 from worker import process
-from worker.queries import HeldRun, live_workers, running_runs
+from worker.queries import HeldRun, running_runs
 
 log = logging.getLogger(__name__)
 Key = TypeVar("Key")

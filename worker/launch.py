@@ -10,16 +10,19 @@ import os
 import select
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from app.runs.logfile import LogChunk, read_log
 from worker import process
+from worker.runinit import KILL_SECONDS
 from worker.spec import LaunchSpec
 from worker.warm import WarmPool
 
 _SPARE_DESCRIPTORS = 8
+_LATE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Handle:
     spec: LaunchSpec
     channel: socket.socket
     state: State = Queued("waits for the warm process")
+    kill_by: float | None = None
+    """Monotonic time at which it is killed from here: its init should have done it long before."""
     inbox: bytes = field(default=b"", repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -154,6 +159,8 @@ class Launcher:
     def cancel(self, handle: Handle, grace: float) -> None:
         """SIGTERM now, SIGKILL after `grace` seconds; a second call can only shorten it."""
         handle.send(op="stop", grace=grace)
+        kill_by = time.monotonic() + grace + KILL_SECONDS + _LATE_SECONDS
+        handle.kill_by = kill_by if handle.kill_by is None else min(handle.kill_by, kill_by)
 
     def renew(self, handle: Handle) -> None:
         """The attempt's lease was renewed: its fence begins anew."""
@@ -199,7 +206,8 @@ class Launcher:
         """Take in what has happened; never waits."""
         self.warm.tick()
         for handle in self.handles:
-            self.poll(handle)
+            if isinstance(self.poll(handle), Queued | Running):
+                _kill_overdue(handle)
         for description in self._descriptions:
             _hear_description(description)
         self._descriptions = [item for item in self._descriptions if not item.done]
@@ -238,6 +246,13 @@ class Launcher:
             process.sweep([handle.spec.run_dir])
         detail = "its init process was killed" if started else "the warm process ended before it could start"
         handle.state = Lost(started, detail)
+
+
+def _kill_overdue(handle: Handle) -> None:
+    """End an attempt whose init does not do it: the run may have stopped it with SIGSTOP. Its channel then says so."""
+    if handle.kill_by is not None and time.monotonic() >= handle.kill_by:
+        handle.kill_by = None
+        process.sweep([handle.spec.run_dir])
 
 
 def _state_of(message: dict[str, Any]) -> State:

@@ -69,17 +69,17 @@ class Heart(threading.Thread):
         with self._lock:
             leases = dict(self._leases)
         tokens = {run_id: lease.token for run_id, lease in leases.items()}
-        beat: queue.Beat | None = None
+        lost: frozenset[int] | None = None
         with self._politeness.guard(), self._database.write() as session:
-            beat = queue.heartbeat(session, self._worker_id, tokens, utcnow())
-        # The block above may have failed at its commit, after `beat` was set.
-        if beat is None or self._politeness.failing:
+            lost = queue.heartbeat(session, self._worker_id, tokens, utcnow())
+        # The block above may have failed at its commit, after `lost` was set.
+        if lost is None or self._politeness.failing:
             return False
         for run_id, lease in leases.items():
-            if run_id not in beat.lost:
+            if run_id not in lost:
                 lease.renewed()
-        if beat.lost:
+        if lost:
             with self._lock:
-                self._lost |= {run_id: tokens[run_id] for run_id in beat.lost}
+                self._lost |= {run_id: tokens[run_id] for run_id in lost}
             self._wake()
         return True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from app.db import ReadSession
-from app.models import Experiment, Recipe, Run, Worker
+from app.models import Experiment, Recipe, Run
 from app.runs.words import RunState
 
 
@@ -43,11 +43,6 @@ def running_runs(session: ReadSession, worker_id: str | None = None) -> list[Hel
         HeldRun(run_id, str(token), seq, holder, cancel_at is not None, experiment, run)
         for run_id, token, seq, holder, cancel_at, experiment, run in session.execute(query)
     ]
-
-
-def live_workers(session: ReadSession) -> list[Worker]:
-    """Every worker that has not said, and of which nobody has found, that it is gone."""
-    return list(session.scalars(select(Worker).where(Worker.state != "gone")))
 
 
 def recipe_count(session: ReadSession) -> int:

@@ -43,8 +43,8 @@ def main(spec: LaunchSpec) -> int:
     """Run the attempt in this process and return its exit code."""
     _open_output()
     faulthandler.enable()  # a segfault leaves its Python stack in the log
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    stop = _Stop()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.ask())
     status = Status(spec.run_dir)
     (spec.run_dir / OUTCOME_FILE).unlink(missing_ok=True)
     try:
@@ -54,7 +54,23 @@ def main(spec: LaunchSpec) -> int:
     return _leave(code)
 
 
-def _run(spec: LaunchSpec, status: "Status", stop: threading.Event) -> int:
+class _Stop:
+    """Whether the run was asked to stop, and whether it has taken notice."""
+
+    def __init__(self) -> None:
+        self.asked = self.heard = False
+
+    def ask(self) -> None:
+        """SIGTERM has come."""
+        self.asked = True
+
+    def look(self) -> bool:
+        """The recipe wants to know."""
+        self.heard = self.heard or self.asked
+        return self.asked
+
+
+def _run(spec: LaunchSpec, status: "Status", stop: _Stop) -> int:
     context = RunContext(
         id=spec.run_id,
         dir=spec.run_dir,
@@ -62,7 +78,7 @@ def _run(spec: LaunchSpec, status: "Status", stop: threading.Event) -> int:
         seed=spec.seed,
         attempt=spec.attempt,
         report=status.update,
-        stop=stop.is_set,
+        stop=stop.look,
     )
     try:
         try:
@@ -75,7 +91,7 @@ def _run(spec: LaunchSpec, status: "Status", stop: threading.Event) -> int:
             context.close()
     except SystemExit as leaving:
         if leaving.code is None or leaving.code == 0:
-            _write_outcome(spec, Reason.COMPLETED, None, stopped=stop.is_set())
+            _write_outcome(spec, Reason.COMPLETED, None, stop)
             return 0
         if isinstance(leaving.code, int):
             return leaving.code & 0xFF or 1
@@ -86,9 +102,9 @@ def _run(spec: LaunchSpec, status: "Status", stop: threading.Event) -> int:
             _print_traceback(error)
         else:
             print(f"danlu: {error}", file=sys.stderr)  # noqa: T201 - the run's own log
-        _write_outcome(spec, *classify(error, spec.run_dir), stopped=stop.is_set())
+        _write_outcome(spec, *classify(error, spec.run_dir), stop)
         return 1
-    _write_outcome(spec, Reason.COMPLETED, None, stopped=stop.is_set())
+    _write_outcome(spec, Reason.COMPLETED, None, stop)
     return 0
 
 
@@ -212,9 +228,10 @@ def _disk_note(run_dir: Path) -> str:
     return f" ({free >> 20} MiB are left on this disk)" if free < 64 << 20 else ""
 
 
-def _write_outcome(spec: LaunchSpec, reason: Reason, detail: str | None, *, stopped: bool) -> None:
+def _write_outcome(spec: LaunchSpec, reason: Reason, detail: str | None, stop: _Stop) -> None:
     text = None if detail is None else " ".join(detail.split())[:_DETAIL]
-    value = {"attempt": spec.attempt, "reason": reason, "detail": text, "stopped": stopped}
+    value: dict[str, Any] = {"attempt": spec.attempt, "reason": reason, "detail": text, "stopped": stop.asked}
+    value["unheard"] = reason is Reason.COMPLETED and not stop.heard
     with contextlib.suppress(OSError):  # a full disk: the exit code and the log remain
         write_whole(spec.run_dir / OUTCOME_FILE, json.dumps(value))
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import WriteSession
 from app.models import Run, Worker
@@ -42,24 +42,26 @@ def finish(
         )  # fmt: skip
         return run
     values = {Run.exit_code: exit_code, Run.worker_deaths: 0}
-    states.transition(
-        session,
-        run,
-        reason.state,
-        actor=actor,
-        now=now,
-        reason=reason,
-        detail=detail,
-        token=token,
-        values=values,
-    )
+    end(session, run, reason, actor=actor, now=now, detail=detail, token=token, values=values)
     return run
 
 
-def release(session: WriteSession, run_id: int, token: str, *, now: datetime) -> Run:
-    """Give a run back because its worker is being stopped; the attempt does not count.
+def release(
+    session: WriteSession,
+    run_id: int,
+    token: str,
+    *,
+    now: datetime,
+    why: str | None = None,
+    wait_s: float = 0.0,
+) -> Run:
+    """Give a run back to the queue; the attempt does not count.
 
     A run whose cancellation was asked for ends as cancelled instead: its processes are gone.
+
+    Args:
+        why: what went wrong, for the timeline; None: nothing did, the worker is being stopped.
+        wait_s: nobody claims it for so long, so that a run that cannot be started lets others go first.
 
     Raises:
         LostLease: the run is no longer the caller's.
@@ -69,9 +71,14 @@ def release(session: WriteSession, run_id: int, token: str, *, now: datetime) ->
     if run.cancel_requested_at is not None:
         end(session, run, Reason.CANCELLED_BY_USER, actor=actor, now=now, token=token)
         return run
+    values: dict[InstrumentedAttribute[Any], Any] = {}
+    if why is None:
+        values[Run.worker_deaths] = 0
+    if wait_s:
+        values[Run.not_before] = now + timedelta(seconds=wait_s)
     states.transition(
-        session, run, RunState.QUEUED, actor=actor, now=now, reason=Reason.WORKER_DRAINED, token=token,
-        values={Run.worker_deaths: 0},
+        session, run, RunState.QUEUED, actor=actor, now=now, token=token, detail=why, values=values,
+        reason=Reason.WORKER_DRAINED if why is None else Reason.WORKER_LOST,
     )  # fmt: skip
     return run
 
@@ -106,14 +113,6 @@ def reclaim(session: WriteSession, run_id: int, token: str, *, now: datetime, wh
             values={**values, Run.not_before: now + wait},
         )  # fmt: skip
     return run
-
-
-def running_leases(session: WriteSession) -> list[tuple[int, str, int, str | None]]:
-    """`(run id, token, lease_seq, worker id)` of every running run, for the judge of lost leases."""
-    rows = session.execute(
-        select(Run.id, Run.lease_token, Run.lease_seq, Run.worker_id).where(Run.state == RunState.RUNNING)
-    )
-    return [(row.id, str(row.lease_token), row.lease_seq, row.worker_id) for row in rows]
 
 
 def _held(session: WriteSession, run_id: int, token: str) -> Run:

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, case, or_, select, update
 
 from app.db import ReadSession, WriteSession
 from app.errors import Conflict
 from app.models import Experiment, Run, Worker
 from app.runs import states
-from app.runs.endings import end, finish, reclaim, release, running_leases
+from app.runs.endings import end, finish, reclaim, release
 from app.runs.submission import Idempotency, RunSpec, find_replay, submit
 from app.runs.words import Reason, RunState
 
 __all__ = [
-    "Beat", "Claimed", "Idempotency", "RunSpec", "anything_due", "claim", "definition", "find_replay", "finish", "heartbeat", "reclaim",
-    "release", "request_cancel", "running_leases", "submit",
+    "Claimed", "Idempotency", "RunSpec", "anything_due", "claim", "definition", "find_replay", "finish", "heartbeat", "reclaim",
+    "release", "request_cancel", "submit",
 ]  # fmt: skip
 
 _CANCEL = "cancel requested"
@@ -44,15 +44,6 @@ class Claimed:
     experiment_slug: str
     run_slug: str
     definition: dict[str, Any]
-    cancel_requested: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """What a heartbeat brought back: run ids that are no longer the worker's, and those to be cancelled."""
-
-    lost: frozenset[int]
-    cancel: frozenset[int]
 
 
 def anything_due(session: ReadSession, now: datetime) -> bool:
@@ -111,7 +102,6 @@ def claim(session: WriteSession, worker_id: str, free: list[str], now: datetime)
         experiment_slug=experiment.slug,
         run_slug=run.slug,
         definition=definition(run, experiment.slug),
-        cancel_requested=run.cancel_requested_at is not None,
     )
 
 
@@ -136,28 +126,29 @@ def definition(run: Run, experiment_slug: str) -> dict[str, Any]:
     }
 
 
-def heartbeat(session: WriteSession, worker_id: str, held: dict[int, str], now: datetime) -> Beat:
+def heartbeat(session: WriteSession, worker_id: str, held: dict[int, str], now: datetime) -> frozenset[int]:
     """Renew the worker's registration and its leases.
 
     Args:
         held: run id → token of everything that the worker still runs.
+
+    Returns:
+        ids of the runs that are no longer the worker's.
     """
-    session.execute(update(Worker).where(Worker.id == worker_id).values(last_seen_at=now, seq=Worker.seq + 1))
+    # One that was silent for so long that it was called gone (stopped, suspended) is back.
+    state = case((Worker.state == "gone", "up"), else_=Worker.state)
+    session.execute(
+        update(Worker).where(Worker.id == worker_id).values(last_seen_at=now, seq=Worker.seq + 1, state=state)
+    )
     if not held:
-        return Beat(frozenset(), frozenset())
+        return frozenset()
     mine = and_(Run.id == bindparam("held_id"), Run.lease_token == bindparam("held_token"))
     session.connection().execute(
         update(Run).where(mine).values(lease_seq=Run.lease_seq + 1, lease_expires_at=now + SHOWN_LEASE),
         [{"held_id": run_id, "held_token": token} for run_id, token in held.items()],
     )
-    rows = session.execute(
-        select(Run.id, Run.lease_token, Run.cancel_requested_at).where(Run.id.in_(list(held)))
-    ).all()
-    kept = {row.id: row.cancel_requested_at for row in rows if row.lease_token == held[row.id]}
-    return Beat(
-        lost=frozenset(set(held) - set(kept)),
-        cancel=frozenset(run_id for run_id, requested in kept.items() if requested is not None),
-    )
+    rows = session.execute(select(Run.id, Run.lease_token).where(Run.id.in_(list(held))))
+    return frozenset(held) - {run_id for run_id, token in rows if token == held[run_id]}
 
 
 def request_cancel(session: WriteSession, run_id: int, *, actor: str, now: datetime) -> Run:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.db import WriteSession
+from app.db import ReadSession, WriteSession
 from app.models import Metric, Recipe, Run, Worker
 from app.runs.states import LostLease
 
@@ -56,8 +56,8 @@ def set_worker_info(
     session.execute(update(Worker).where(Worker.id == worker_id).values(devices=devices, info=info))
 
 
-def known_workers(session: WriteSession) -> list[Worker]:
-    """Every worker that has not said that it is gone."""
+def live_workers(session: ReadSession) -> list[Worker]:
+    """Every worker that has not said, and of which nobody has found, that it is gone."""
     return list(session.scalars(select(Worker).where(Worker.state != "gone")))
 
 
@@ -90,6 +90,8 @@ def report(
 ) -> None:
     """Write a live run's progress and the summaries that changed, under its lease.
 
+    A run that gets further than before is not what its workers died of: their deaths are no longer in a row.
+
     Args:
         progress: any of phase, step, total, epoch, epochs, eta_s, resolved_device.
 
@@ -97,7 +99,14 @@ def report(
         LostLease: the run is no longer the caller's; nothing was written.
     """
     held = update(Run).where(Run.id == run_id, Run.lease_token == token)
-    changed = session.scalar(held.values(updated_at=now, **(progress or {})).returning(Run.id))
+    told = progress or {}
+    further = [
+        or_(column.is_(None), column < told[column.key])
+        for column in (Run.step, Run.epoch)
+        if column.key in told
+    ]
+    deaths = {"worker_deaths": case((or_(*further), 0), else_=Run.worker_deaths)} if further else {}
+    changed = session.scalar(held.values(updated_at=now, **told, **deaths).returning(Run.id))
     if changed is None:
         raise LostLease(f"run {run_id} is no longer held with this lease")
     write_metrics(session, run_id, metrics, now)

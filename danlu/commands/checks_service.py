@@ -60,12 +60,12 @@ def _schema(database: Database) -> list[Finding]:
 def _workers(settings: Settings, database: Database) -> list[Finding]:
     from app.clock import utcnow
     from app.migrate import is_current
-    from app.workers.queries import known_workers
+    from app.workers.queries import live_workers
 
     if not is_current(database):
         return []
     with database.read() as session:
-        workers = known_workers(session)  # type: ignore[arg-type] # it only reads
+        workers = live_workers(session)
     fresh: list[str] = []
     stale: list[str] = []
     for worker in workers:

@@ -108,8 +108,7 @@ def test_only_a_lease_without_any_change_expires(database: Database, home: Path,
 
     def judged() -> bool:
         with database.write() as session:
-            beat = queue.heartbeat(session, "w1", {kept: kept_token}, utcnow())
-        assert not beat.lost
+            assert not queue.heartbeat(session, "w1", {kept: kept_token}, utcnow())
         judge.expired()
         return state_of(database, lost)[0] != "running"
 
@@ -120,6 +119,20 @@ def test_only_a_lease_without_any_change_expires(database: Database, home: Path,
     assert state_of(database, kept)[0] == "running"
     wait_for(lambda: judged() and worker_state(database, "w2") == "gone", 10, "the worker to be forgotten")
     assert worker_state(database, "w1") == "up"
+
+
+def test_a_worker_that_was_called_gone_and_beats_again_is_back(
+    database: Database, settings: Settings
+) -> None:
+    one_running(database, "w1")
+    judge = Judge(database, settings.model_copy(update={"lease_seconds": 0.0}), "me")
+    judge.expired()
+    assert worker_state(database, "w1") == "gone"
+    for before, after in (("gone", "up"), ("draining", "draining")):
+        set_worker(database, "w1", state=before)
+        with database.write() as session:
+            queue.heartbeat(session, "w1", {}, utcnow())
+        assert worker_state(database, "w1") == after
 
 
 def test_two_judges_requeue_once(database: Database, settings: Settings) -> None:

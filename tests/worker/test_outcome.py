@@ -14,9 +14,9 @@ KILL = -signal.SIGKILL
 
 
 def said(
-    reason: str, *, stopped: bool = False, detail: str | None = None, attempt: int = 2
+    reason: str, *, stopped: bool = False, unheard: bool = False, detail: str | None = None, attempt: int = 2
 ) -> dict[str, Any]:
-    return {"attempt": attempt, "reason": reason, "detail": detail, "stopped": stopped}
+    return {"attempt": attempt, "reason": reason, "detail": detail, "stopped": stopped, "unheard": unheard}
 
 
 def facts(ended: Exited | Lost, **more: Any) -> Facts:
@@ -123,6 +123,24 @@ FINISHED = [
         None,
     ),
     ("done before the drain", facts(Exited(0), asked=Asked.DRAIN, own=said("completed")), "completed", None),
+    (
+        "came to its end in the drain without having looked",
+        facts(Exited(0), asked=Asked.DRAIN, own=said("completed", stopped=True, unheard=True)),
+        "completed",
+        None,
+    ),
+    (
+        "came to its end after a cancel without having looked",
+        facts(Exited(0), asked=Asked.CANCEL, own=said("completed", stopped=True, unheard=True)),
+        "cancelled_by_user",
+        None,
+    ),
+    (
+        "too long, and its init had to be killed",
+        facts(Lost(started=True, detail="x"), asked=Asked.TIMEOUT, timeout_s=90.0),
+        "timeout",
+        "ran longer than 90 s",
+    ),
     (
         "the launch met a full disk",
         facts(Lost(started=False, detail="No space left", number=errno.ENOSPC)),

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db import Database
 from app.errors import Conflict, Invalid
-from app.models import Run, RunEvent
+from app.models import Experiment, Run, RunEvent
 from app.runs import queue, states
 from app.runs.states import LostLease
 from app.runs.words import TRANSITIONS, Reason, RunState
@@ -117,19 +117,23 @@ def test_a_stale_token_writes_nothing(database: Database, run_id: int) -> None:
     assert (run.state, run.step) == ("running", None)
 
 
-def test_heartbeat_renews_and_tells_of_lost_and_cancelled(database: Database, run_id: int) -> None:
+def test_heartbeat_renews_and_tells_of_lost_leases(database: Database, run_id: int) -> None:
     claimed = must_claim(database)
     with database.write() as session:
-        beat = queue.heartbeat(session, "w1", {run_id: claimed.token, 999: "x"}, later(10))
-    assert (beat.lost, beat.cancel) == ({999}, frozenset())
-    run = read(database, run_id)
-    assert run.lease_seq == 2
+        assert queue.heartbeat(session, "w1", {run_id: claimed.token, 999: "x"}, later(10)) == {999}
+    assert read(database, run_id).lease_seq == 2
+    with database.write() as session:
+        assert queue.heartbeat(session, "w1", {run_id: "stale"}, later(20)) == {run_id}
+    assert read(database, run_id).lease_seq == 2
+
+
+def test_cancel_of_a_running_run_is_asked_for_once(database: Database, run_id: int) -> None:
+    must_claim(database)
     with database.write() as session:
         queue.request_cancel(session, run_id, actor="user:ann", now=later(11))
         queue.request_cancel(session, run_id, actor="user:ann", now=later(12))
-    with database.write() as session:
-        assert queue.heartbeat(session, "w1", {run_id: claimed.token}, later(20)).cancel == {run_id}
-    assert read(database, run_id).state == "running"
+    run = read(database, run_id)
+    assert (run.state, run.cancel_requested_at) == ("running", later(11))
 
 
 def test_drain_gives_the_run_back_and_a_cancelled_one_ends(database: Database, run_id: int) -> None:
@@ -138,12 +142,28 @@ def test_drain_gives_the_run_back_and_a_cancelled_one_ends(database: Database, r
         queue.release(session, run_id, claimed.token, now=NOW)
     run = read(database, run_id)
     assert (run.state, run.losses, run.not_before, run.lease_token) == ("queued", 0, None, None)
+    assert (run.reason, run.detail) == ("worker_drained", None)
     again = must_claim(database)
     assert again.attempt == 2
     with database.write() as session:
         queue.request_cancel(session, run_id, actor="user:ann", now=NOW)
         queue.release(session, run_id, again.token, now=NOW)
     assert (read(database, run_id).state, read(database, run_id).reason) == ("cancelled", "cancelled_by_user")
+
+
+def test_a_run_that_could_not_be_started_says_why_and_lets_others_go_first(
+    database: Database, run_id: int
+) -> None:
+    claimed = must_claim(database)
+    with database.write() as session:
+        session.get_one(Run, run_id).worker_deaths = 1
+        other = make_run(session, session.get_one(Experiment, session.get_one(Run, run_id).experiment_id)).id
+        queue.release(session, run_id, claimed.token, now=NOW, why="no folder", wait_s=4)
+    run = read(database, run_id)
+    assert (run.state, run.reason, run.detail, run.worker_deaths) == ("queued", "worker_lost", "no folder", 1)
+    assert must_claim(database, at=3).run_id == other
+    assert claim(database, at=3) is None
+    assert must_claim(database, at=4).run_id == run_id
 
 
 def test_two_deaths_in_a_row_poison(database: Database, run_id: int) -> None:
@@ -159,16 +179,27 @@ def test_two_deaths_in_a_row_poison(database: Database, run_id: int) -> None:
 
 
 def test_losses_with_progress_between_end_after_three_retries(database: Database, run_id: int) -> None:
-    for expected in (10, 40, 160, None):
+    for step, expected in ((5, 10), (6, 40), (7, 160), (8, None)):
         claimed = must_claim(database, at=10_000)
         with database.write() as session:
-            session.get_one(Run, run_id).worker_deaths = 0
+            workers.report(session, run_id, claimed.token, now=NOW, progress={"step": step, "epoch": 0})
             queue.reclaim(session, run_id, claimed.token, now=NOW, why="gone")
         run = read(database, run_id)
         if expected is None:
             assert (run.state, run.reason) == ("failed", "worker_lost")
         else:
             assert run.not_before == later(expected)
+
+
+def test_the_same_steps_again_are_no_progress(database: Database, run_id: int) -> None:
+    for expected in ("queued", "failed"):
+        claimed = must_claim(database, at=10_000)
+        with database.write() as session:
+            workers.report(session, run_id, claimed.token, now=NOW, progress={"step": 5})
+            workers.report(session, run_id, claimed.token, now=NOW, progress={"phase": "saving"})
+            queue.reclaim(session, run_id, claimed.token, now=NOW, why="gone")
+        assert read(database, run_id).state == expected
+    assert read(database, run_id).reason == "poisoned"
 
 
 def test_cancel_asked_for_before_the_worker_died_is_never_requeued(database: Database, run_id: int) -> None:
