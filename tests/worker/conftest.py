@@ -124,6 +124,18 @@ def parricide(params, run):
     os.kill(os.getppid(), 9)
     time.sleep(999)
 
+@danlu.recipe(params=P, summary="Stops its parent.")
+def stops_its_init(params, run):
+    os.kill(os.getppid(), signal.SIGSTOP)
+    tell(run, "up", os.getpid())
+    time.sleep(999)
+
+@danlu.recipe(params=P, summary="Never looks whether it should stop.")
+def unaware(params, run):
+    tell(run, "up", os.getpid())
+    while not (run.dir / "go").exists():
+        time.sleep(0.01)
+
 @danlu.recipe(params=P, summary="Prints a lot.")
 def flood(params, run):
     line = b"x" * 99 + b"\\n"

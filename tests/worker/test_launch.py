@@ -179,6 +179,18 @@ def test_a_run_that_kills_its_parent_is_lost_and_gone(launch, launcher: Launcher
     assert outcome(launcher, launch("fine"))[0] == "completed"
 
 
+def test_a_run_that_stops_its_init_is_killed_all_the_same(
+    launch, launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.launch.KILL_SECONDS", 0.2)
+    monkeypatch.setattr("worker.launch._LATE_SECONDS", 0.2)
+    handle = launch("stops_its_init")
+    running(launcher, handle)
+    launcher.cancel(handle, 0.1)
+    assert ended(launcher, handle) == Lost(started=True, detail="its init process was killed")
+    assert marked(handle.spec.run_dir) == []
+
+
 def test_a_flood_of_output_is_capped(launch, launcher: Launcher) -> None:
     handle = launch("flood", code=200, _log_limit=4 << 20)  # 200 MB
     assert ended(launcher, handle, 60) == Exited(0)

@@ -171,6 +171,37 @@ def test_a_drain_gives_runs_back_without_counting(
     cancel(database, waiting)
 
 
+def test_a_run_that_came_to_its_end_in_a_drain_is_not_run_again(
+    start_sqlite: StartWorker, sqlite_database: Database, sqlite_settings: Settings
+) -> None:
+    run_id = submit(sqlite_database, "unaware")
+    worker = start_sqlite()
+    in_state(sqlite_database, run_id, RunState.RUNNING)
+    folder = folder_of(sqlite_settings, sqlite_database, run_id)
+    wait_for((folder / "up").exists, 20, "the run")
+    worker.signal(signal.SIGTERM)
+    wait_for(lambda: "(drain)" in worker.log.read_text(), 10, "the run to be asked")
+    (folder / "go").touch()
+    assert worker.process.wait(20) == 0
+    assert run_of(sqlite_database, run_id).reason == "completed"
+
+
+def test_a_run_that_cannot_be_started_does_not_hold_up_the_others(
+    start_sqlite: StartWorker, sqlite_database: Database, sqlite_settings: Settings
+) -> None:
+    stuck, fine = submit(sqlite_database, "fine"), submit(sqlite_database, "fine")
+    folder = folder_of(sqlite_settings, sqlite_database, stuck)
+    folder.parent.mkdir(parents=True)
+    folder.write_text("in the way")
+    start_sqlite()
+    assert finished(sqlite_database, fine).reason == "completed"
+    run = run_of(sqlite_database, stuck)
+    assert (run.reason, run.losses) == ("worker_lost", 0)
+    assert "Not a directory" in str(run.detail)
+    folder.unlink()
+    assert finished(sqlite_database, stuck).reason == "completed"
+
+
 def test_the_second_ctrl_c_kills(
     start_sqlite: StartWorker, sqlite_database: Database, sqlite_settings: Settings
 ) -> None:
