@@ -182,12 +182,21 @@ def _say_gone(database: Database, worker_id: str) -> None:
 
 
 def _reap_orphans(launcher: Launcher) -> None:
-    """Collect what was re-parented to us (init processes whose warm process was replaced) and has ended."""
+    """Collect what was re-parented to us and has ended, and kill what carries no run's marker.
+
+    Init processes whose warm process was replaced are rightly here. When such a one is killed, what its run had
+    started comes to us as well; what has lost its marker is found by nobody else.
+    """
     warm = launcher.warm.pids()
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error, ChildProcessError):
-            if child.pid not in warm and child.status() == psutil.STATUS_ZOMBIE:
+            if child.pid in warm:
+                continue
+            if child.status() == psutil.STATUS_ZOMBIE:
                 os.waitpid(child.pid, os.WNOHANG)
+            elif process.RUN_DIR not in child.environ():
+                log.warning("killing %s (pid %s): it was left by a run", child.name(), child.pid)
+                child.kill()
 
 
 if __name__ == "__main__":

@@ -253,6 +253,23 @@ def test_the_warm_process_is_replaced(start_sqlite: StartWorker, sqlite_database
     assert finished(sqlite_database, submit(sqlite_database, "fine"), 40).reason == "completed"
 
 
+def test_daemons_without_a_marker_die_even_when_warm_process_and_init_were_killed(
+    start_sqlite: StartWorker, sqlite_database: Database, sqlite_settings: Settings
+) -> None:
+    run_id = submit(sqlite_database, "daemons", params={"text": "stay"})
+    worker = start_sqlite()
+    in_state(sqlite_database, run_id, RunState.RUNNING)
+    wait_for((folder_of(sqlite_settings, sqlite_database, run_id) / "up").exists, 20, "the daemons")
+    tree = worker.tree
+    named = {one.name(): one for one in tree}
+    named["danlu-zygote"].kill()
+    init = named[f"danlu-init-{run_id}"]
+    wait_for(lambda: init.ppid() == worker.process.pid, 10, "the init to be adopted")
+    init.kill()
+    wait_for(lambda: not any(alive(one) for one in tree), 15, "everything to be gone")
+    in_state(sqlite_database, run_id, RunState.QUEUED)
+
+
 def test_a_broken_preload_is_shown_and_the_worker_lives(
     start_sqlite: StartWorker, sqlite_database: Database
 ) -> None:
