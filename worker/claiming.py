@@ -50,7 +50,8 @@ class Claimer:
             launcher,
         )
         self._devices = {device.device: device for device in devices}
-        self._politeness = Politeness("claims")
+        # Apart, because on a full disk the one works and the other does not.
+        self._looks, self._claims = Politeness("looks at the queue"), Politeness("claims")
         self._failures = 0
         self._after = self._disk_at = self._hopeless_at = 0.0
         self.shortage: str | None = None
@@ -79,7 +80,7 @@ class Claimer:
             used: runs on each device.
         """
         now = time.monotonic()
-        if now < self._after or not self._politeness.due:
+        if now < self._after or not (self._looks.due and self._claims.due):
             return None
         free = self._free(used)
         # Without a free slot only runs are looked for that nobody can serve: they must not wait for one.
@@ -92,19 +93,19 @@ class Claimer:
         if not self._anything_due():
             return None
         found: Found | None = None
-        with self._politeness.guard(), self._database.write() as session:
+        with self._claims.guard(), self._database.write() as session:
             claimed = queue.claim(session, self._worker_id, free, utcnow())
             if claimed is not None and claimed.device is not None:
                 found = Found(claimed, self._devices[claimed.device])
             elif claimed is not None:
                 found = Found(claimed, None)
         # A claim whose commit failed is no claim; one that went through unheard is given back by the reconciliation.
-        if found is None or self._politeness.failing:
+        if found is None or self._claims.failing:
             return None
         return found if found.device is not None else Found(found.claimed, None, self._there())
 
     def _anything_due(self) -> bool:
-        with self._politeness.guard(), self._database.read() as session:
+        with self._looks.guard(), self._database.read() as session:
             return queue.anything_due(session, utcnow())
         return False
 
@@ -122,6 +123,6 @@ class Claimer:
     def _there(self) -> str:
         """The devices that live workers offer, for a person."""
         names = set(self._devices)
-        with self._politeness.guard(), self._database.read() as session:
+        with self._looks.guard(), self._database.read() as session:
             names |= {str(entry["device"]) for worker in live_workers(session) for entry in worker.devices}
         return ", ".join(sorted(names)) or "none"

@@ -142,6 +142,9 @@ def _by_status(
         found = pattern.search(facts.log_tail)
         if found:
             return reason, f"{sentence}; its log says: {clean(_line_around(facts.log_tail, found.start()))}"
+    # On a full disk neither the run's own word nor its last output find room.
+    if ended.log_trouble and _DISK.search(ended.log_trouble.encode()):
+        return Reason.DISK_FULL, f"{sentence}; its log could not be written: {clean(ended.log_trouble)}"
     return plain, sentence
 
 

@@ -84,6 +84,18 @@ FINISHED = [
         "killed by SIGABRT (6); its log says: OSError: [Errno 28] No space left on device",
     ),
     (
+        "a disk so full that nothing could be said",
+        facts(Exited(1, log_trouble="[Errno 28] No space left on device")),
+        "disk_full",
+        "exit code 1; its log could not be written: [Errno 28] No space left on device",
+    ),
+    (
+        "a full disk for the log alone",
+        facts(Exited(0, log_trouble="[Errno 28] No space left on device")),
+        "completed",
+        None,
+    ),
+    (
         "those words in a run that ended well",
         facts(Exited(0), log_tail=b"CUDA out of memory"),
         "completed",
