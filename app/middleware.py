@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,6 +26,8 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 BODY_STALL_SECONDS = 30.0
+DRAIN_BYTES = 16 * 2**20
+DRAIN_SECONDS = 2.0
 
 
 class SecurityHeaders:
@@ -146,6 +149,7 @@ class BodyLimit:
             error = too_large(limit)
             body = {"error": "too_large", "detail": error.detail}
             refused = JSONResponse(body, status_code=413, headers={"Connection": "close"})
+            await _drain(receive)
             await refused(scope, receive, send)
             return
         seen, complete = 0, False
@@ -165,10 +169,26 @@ class BodyLimit:
                 seen += len(message.get("body", b""))
                 complete = not message.get("more_body", False)
                 if seen > limit:
+                    if not complete:
+                        await _drain(receive)
                     raise too_large(limit)
             return message
 
         await self.app(scope, counted, send)
+
+
+async def _drain(receive: Receive) -> None:
+    """Throw away what is on its way, within bounds: a connection that is closed on unread bytes is reset, and the
+    client then sees that instead of the answer.
+    """
+    seen = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while seen < DRAIN_BYTES:
+                message = await receive()
+                seen += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
 
 
 def too_large(limit: int) -> HTTPException:

@@ -4,6 +4,7 @@ Run by `make test-docker`. tests/docker/stack.py says what of it can be set by t
 """
 
 import json
+import logging
 import re
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from stack import KILLED, SERVICES, Stack, engine_trouble, standing
 from waiting import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]
+
+log = logging.getLogger(__name__)  # shown by --log-cli-level=INFO
 
 PASSWORD = "correct horse battery staple"
 EPOCHS = 40
@@ -105,8 +108,14 @@ def await_end(api: httpx.Client, run_id: int, timeout: float = 300) -> dict[str,
 
 def assert_one_value_a_step(api: httpx.Client, run_id: int) -> None:
     """No step of the training was lost or written twice, and the last checkpoint is there."""
-    series = get(api, "/metrics", run=run_id, tag="loss/train", points=0)["series"]
-    assert [one["step"] for one in series] == [list(range(1, EPOCHS + 1))]
+
+    def steps() -> list[list[int]]:
+        series = get(api, "/metrics", run=run_id, tag="loss/train", points=0)["series"]
+        return [one["step"] for one in series]
+
+    # The data server reads what has been written a moment later than the run is known to have ended.
+    wait_for(lambda: (found := steps()) and found[0][-1] == EPOCHS, 20, "the last epoch's value")
+    assert steps() == [list(range(1, EPOCHS + 1))]
     files = {item["path"] for item in get(api, f"/runs/{run_id}/files", limit=500)["items"]}
     assert "checkpoints/last.pt" in files, files
 
@@ -186,7 +195,9 @@ def test_a_restart_of_the_worker_drains_the_run_and_it_goes_on(stack: Stack, api
         stream.expect("metrics", lambda data: data["tags"].get("loss/train", [0])[0] >= 3, 60)
         since, started = stack.now(), time.monotonic()
         stack.compose("restart", "worker")
-        assert time.monotonic() - started < 60, "it saves and leaves, and does not wait for its grace"
+        took = time.monotonic() - started
+        log.info("restart of the worker: %.1f s", took)
+        assert took < 60, "it saves and leaves, and does not wait for its grace"
         stream.expect("run", lambda run: run["state"] == "queued" and epoch(run) >= 3, 5)
         stream.expect("run", lambda run: run["state"] == "succeeded", 300)
     assert stack.exit_codes(since) == {"worker": [0]}
@@ -217,8 +228,9 @@ def test_a_killed_workers_run_goes_on_after_its_lease(stack: Stack, api: httpx.C
 def test_a_stop_in_the_middle_of_a_run_ends_everything_in_time(stack: Stack, api: httpx.Client) -> None:
     run_id = submit(api)
     wait_for(lambda: epoch(get(api, f"/runs/{run_id}")) >= 3, 180, "three epochs")
-    since = stack.now()
+    since, started = stack.now(), time.monotonic()
     stack.compose("stop", timeout=240)
+    log.info("stop of everything: %.1f s", time.monotonic() - started)
     assert stack.exit_codes(since) == {"db": [0], "app": [0], "worker": [0]}
     stack.up()
     assert await_end(api, run_id)["state"] == "succeeded"
