@@ -80,7 +80,7 @@ def _workers(settings: Settings, database: Database) -> list[Finding]:
 
 
 def check_leftovers(settings: Settings) -> list[Finding]:
-    """Processes of this home whose server or worker is gone."""
+    """Processes of this home, and warm processes of this user, whose server or worker is gone."""
     left = [f"{process.pid} ({what})" for process, what in _ours(settings) if not _has_master(process)]
     if left:
         pids = " ".join(entry.split()[0] for entry in left)
@@ -92,14 +92,17 @@ def _ours(settings: Settings) -> list[tuple[psutil.Process, str]]:
     """TensorBoards, data servers, zygotes and scripts of this home."""
     found = []
     home = f"{settings.home}/"
+    user = psutil.Process().uids().real
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             line = " ".join(process.cmdline())
-            if "worker.zygote" in line:
-                found.append((process, "zygote or run"))
-            elif "tensorboard" in line and home in line:
+            if "tensorboard" in line and home in line:
                 found.append((process, "TensorBoard"))
-            elif process.uids().real == psutil.Process().uids().real:
+            elif process.uids().real != user:  # another user's, or a container's
+                continue
+            elif "worker.zygote" in line:
+                found.append((process, "zygote or run"))
+            else:
                 run_dir = process.environ().get("DANLU_RUN_DIR", "")
                 if run_dir.startswith(home):
                     found.append((process, f"of run {process.environ().get('DANLU_RUN_ID')}"))
