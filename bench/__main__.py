@@ -20,6 +20,7 @@ SUBJECTS = {
     "submit": "POST /runs from 8 clients",
     "live": "step to the run page's stream",
     "events": "writing scalars",
+    "training": "training",
 }
 
 

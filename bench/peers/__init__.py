@@ -1,0 +1,1 @@
+"""Scripts that train the rings example, one a library; each runs in the peers' environment, in a process of its own."""

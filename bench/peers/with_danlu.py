@@ -1,0 +1,31 @@
+"""Danlu as the tutorial has it: Trainer.fit, its checkpoints, its progress, its TensorBoardCallback."""
+
+import rings
+import torch
+
+from danlu import Callback, TensorBoardCallback, Trainer
+from danlu.metrics import Accuracy
+
+
+class Marks(Callback):
+    """Marks the end of an epoch."""
+
+    def on_epoch_end(self, trainer, logs):  # noqa: ARG002, D102 - Danlu calls it so
+        epochs.mark()
+
+
+train, val, net, optimizer = rings.start()
+epochs = rings.Epochs()
+trainer = Trainer(net, loss_fn=torch.nn.BCEWithLogitsLoss(), metrics={"acc": Accuracy()}, optimizer=optimizer)
+trainer.fit(
+    train_data=train,
+    val_data=val,
+    epochs=rings.EPOCHS,
+    ckpt_path="checkpoint",
+    patience=10,
+    monitor="val_acc",
+    mode="max",
+    callbacks=[TensorBoardCallback(save_dir="tensorboard", model_name="model"), Marks()],
+    cpu=True,
+)
+epochs.report(net, optimizer, trainer.history[-1]["val_loss"])

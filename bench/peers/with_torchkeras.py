@@ -1,0 +1,34 @@
+"""torchkeras as the tutorial has it, without its plots: KerasModel.fit, its checkpoints, its TensorBoardCallback."""
+
+import rings
+import torch
+from torchkeras import KerasModel
+from torchkeras.kerascallbacks import TensorBoardCallback
+from torchkeras.metrics import Accuracy
+
+
+class Marks:
+    """Marks the end of an epoch."""
+
+    def on_validation_epoch_end(self, model):  # noqa: ARG002, D102 - torchkeras calls it so
+        epochs.mark()
+
+
+train, val, net, optimizer = rings.start()
+epochs = rings.Epochs()
+model = KerasModel(
+    net, loss_fn=torch.nn.BCEWithLogitsLoss(), metrics_dict={"acc": Accuracy()}, optimizer=optimizer
+)
+history = model.fit(
+    train_data=train,
+    val_data=val,
+    epochs=rings.EPOCHS,
+    ckpt_path="checkpoint",
+    patience=10,
+    monitor="val_acc",
+    mode="max",
+    callbacks=[TensorBoardCallback(save_dir="tensorboard", model_name="model"), Marks()],
+    plot=False,
+    cpu=True,
+)
+epochs.report(net, optimizer, history["val_loss"].iloc[-1])
