@@ -10,24 +10,74 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from danlu.board import Board
+    from danlu.callbacks import (
+        Callback,
+        CSVHistory,
+        EarlyStopping,
+        LRMonitor,
+        ModelCheckpoint,
+        ProgressBar,
+        TensorBoardCallback,
+        VisDisplay,
+        VisMetric,
+    )
     from danlu.client import Client
     from danlu.errors import ApiError
-    from danlu.recipe import NonFiniteLoss, Params, RunContext, recipe
+    from danlu.netsummary import summary
+    from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, Params, RunContext, recipe
+    from danlu.running import current_run
+    from danlu.trainer import KerasModel, Trainer
 
 __version__: str
 
-__all__ = ["ApiError", "Board", "Client", "NonFiniteLoss", "Params", "RunContext", "recipe"]
+__all__ = [
+    "ApiError",
+    "Board",
+    "CSVHistory",
+    "Callback",
+    "CheckpointUnreadable",
+    "Client",
+    "EarlyStopping",
+    "KerasModel",
+    "LRMonitor",
+    "ModelCheckpoint",
+    "NonFiniteLoss",
+    "Params",
+    "ProgressBar",
+    "RunContext",
+    "TensorBoardCallback",
+    "Trainer",
+    "VisDisplay",
+    "VisMetric",
+    "current_run",
+    "recipe",
+    "summary",
+]
 
 # Public name -> the module that defines it. `danlu.recipe` is both the decorator and its module: the module is
 # callable, because importing it anywhere makes it an attribute of this package.
 _LAZY = {
     "ApiError": "danlu.errors",
-    "Client": "danlu.client",
     "Board": "danlu.board",
+    "CSVHistory": "danlu.callbacks",
+    "Callback": "danlu.callbacks",
+    "CheckpointUnreadable": "danlu.recipe",
+    "Client": "danlu.client",
+    "EarlyStopping": "danlu.callbacks",
+    "KerasModel": "danlu.trainer",
+    "LRMonitor": "danlu.callbacks",
+    "ModelCheckpoint": "danlu.callbacks",
     "NonFiniteLoss": "danlu.recipe",
     "Params": "danlu.recipe",
+    "ProgressBar": "danlu.callbacks",
     "RunContext": "danlu.recipe",
+    "TensorBoardCallback": "danlu.callbacks",
+    "Trainer": "danlu.trainer",
+    "VisDisplay": "danlu.callbacks",
+    "VisMetric": "danlu.callbacks",
+    "current_run": "danlu.running",
     "recipe": "danlu.recipe",
+    "summary": "danlu.netsummary",
 }
 
 

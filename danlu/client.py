@@ -74,8 +74,8 @@ class Client:
     def submit(self, experiment: str, recipe: str, params: Json | None = None, **fields: Any) -> Json:
         """Queue a run and return it, as `GET /runs/{id}` shows it.
 
-        `fields` are the optional ones of `POST /runs`: name, device, seed, priority, tags, notes, max_retries,
-        timeout_s (seconds), parent, env; None leaves one out. `idempotency_key` overrides the key that is made
+        `fields` are the optional ones of `POST /runs`: name, device, processes, seed, priority, tags, notes,
+        max_retries, timeout_s (seconds), parent, env; None leaves one out. `idempotency_key` overrides the key that is made
         for each call, so that a retry after a lost answer never queues a second run.
 
         Raises:

@@ -39,8 +39,9 @@ _running: "dict[int, LocalBoard]" = {}
 def start(args: str, *, quiet: bool = False) -> str | None:
     """Start a TensorBoard and show it: as a frame in a notebook, as an address elsewhere.
 
-    One that was started here with the same arguments in the same folder is shown again instead. It listens on
-    127.0.0.1 unless ``--host`` or ``--bind_all`` says otherwise. When ``--port`` is taken, any free one is used.
+    One that was started here with the same arguments in the same folder is shown again instead; another ``--port``
+    than its own makes a new one. It listens on 127.0.0.1 unless ``--host`` or ``--bind_all`` says otherwise. When
+    ``--port`` is taken, any free one is used.
 
     Inside a run of Danlu nothing is started: the experiment's page has the TensorBoard of its runs.
 
@@ -64,7 +65,7 @@ def start(args: str, *, quiet: bool = False) -> str | None:
             f"This is run {run} of Danlu: TensorBoard is on the page of its experiment, so none is started here."
         )
         return None
-    board = _find(arguments)
+    board = _find(known)
     if board is not None:
         say(f"TensorBoard runs already (pid {board.pid}, started {_age(board)} ago).")
     else:
@@ -127,20 +128,26 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(name)
     parser.add_argument("--bind_all", action="store_true")
     try:
-        known, _ = parser.parse_known_args(arguments)
+        known, rest = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise ValueError(f"TensorBoard's arguments: {error}") from error
+    known.rest = rest
     known.logdir = known.logdir or known.logdir_spec
     if not known.logdir:
         raise ValueError('TensorBoard needs a folder to show, as in start("--logdir ./data/tensorboard")')
     return known
 
 
-def _find(arguments: tuple[str, ...]) -> LocalBoard | None:
-    """One that runs with these arguments; a relative folder means another one in another place."""
+def _find(known: argparse.Namespace) -> LocalBoard | None:
+    """One that runs with these arguments, at that port if one is wanted."""
     _forget_ended()
-    wanted = (arguments, str(Path.cwd()))
-    return next((board for board in _running.values() if (board.arguments, board.cwd) == wanted), None)
+    for board in _running.values():
+        its = _parse(board.arguments)
+        same = {**vars(its), "port": None} == {**vars(known), "port": None}
+        # A relative folder means another one in another place.
+        if same and board.cwd == str(Path.cwd()) and known.port in {None, "0", its.port, str(board.port)}:
+            return board
+    return None
 
 
 def _launch(arguments: tuple[str, ...], known: argparse.Namespace) -> LocalBoard:

@@ -38,6 +38,9 @@ def submit(
     ),
     name: str = typer.Option(None, help="Name of the run. Default: the recipe's name."),
     device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:N or mps."),
+    processes: int = typer.Option(
+        None, help="1 to 64 that train together on one machine; on CUDA each has its own GPU. Default: 1."
+    ),
     seed: int = typer.Option(None, help="0 to 2^32-1. Default: drawn at random and recorded."),
     tags: list[str] = typer.Option(None, "--tag", "-t", help="A label; may be repeated."),
     notes: str = typer.Option(None, help="Free text."),
@@ -58,6 +61,7 @@ def submit(
             read_params(settings or []),
             name=name,
             device=device,
+            processes=processes,
             seed=seed,
             tags=tags or None,
             notes=notes,
@@ -255,6 +259,7 @@ def _print_run(run: Json) -> None:
         ("recipe", output.markup(run.get("recipe") or run.get("entrypoint") or "")),
         ("params", output.markup(json.dumps(run.get("params") or {}, ensure_ascii=False))),
         ("device", output.markup(device_of(run))),
+        ("processes", str(run["processes"]) if run.get("processes", 1) > 1 else ""),
         ("seed", output.markup(run.get("seed") if run.get("seed") is not None else "")),
         ("attempt", output.markup(run.get("attempt") or "")),
         ("tags", output.markup(", ".join(run.get("tags") or []))),

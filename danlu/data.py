@@ -1,0 +1,343 @@
+"""Whatever holds data as batches: DataLoaders, datasets, tensors, iterables, from the n-th batch of an epoch on.
+
+Data that sits in tensors is sliced a batch at a time instead of being collated sample by sample, in the very order
+that its DataLoader would give and with the same draws from the random generators: same batches, same bits.
+"""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    default_collate,
+)
+
+from danlu.shards import SOLO, IndexShards, Shard, cut
+
+# These draw everything at the start of an epoch, from a generator of their own or before the first batch.
+_KNOWN_SAMPLERS = (
+    SequentialSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler, DistributedSampler, list, range,
+)  # fmt: skip
+_PLACED_BYTES = 1 << 30
+"""Tensors up to this size move to the device once instead of batch by batch."""
+
+
+class Piece(NamedTuple):
+    """What one process does of one batch."""
+
+    batch: Any
+    size: int
+    """Samples that count; 0 where the batch is a stand-in, because another process has all there is."""
+    total: int
+    """Samples of the whole batch, over all processes."""
+
+
+class Batches:
+    """One source of batches. `start` begins an epoch; it may be called any number of times.
+
+    Attributes:
+        length: batches of an epoch; None when nobody knows.
+        generators: the random generators of its own that it draws from.
+    """
+
+    length: int | None = None
+    generators: Sequence[torch.Generator] = ()
+
+    def start(self, skip: int = 0) -> Iterator[Piece]:
+        """The batches of an epoch from number `skip` on (0-based).
+
+        What an epoch draws at its start, and what the skipped batches drew, is drawn when this returns.
+        """
+        raise NotImplementedError
+
+    def set_epoch(self, epoch: int) -> None:
+        """An epoch (0-based) is about to start: a DistributedSampler of the user's wants to know."""
+
+
+def batches_of(
+    data: Any,
+    *,
+    name: str,
+    batch_size: int = 32,
+    shuffle: bool = False,
+    num_workers: int = 0,
+    device: torch.device | None = None,
+    shard: Shard = SOLO,
+) -> Batches:
+    """Anything that holds data, as batches.
+
+    Args:
+        data: a DataLoader; a Dataset (map-style or iterable); a tensor, or a sequence or dict of tensors of one length; an
+            iterable of batches; or a function that returns one. An integer attribute `size` limits the batches of an epoch.
+        name: of the argument, for messages.
+        batch_size, shuffle, num_workers: for what is no loader yet.
+        device: where the batches will be used.
+        shard: this process's part of each batch.
+
+    Raises:
+        TypeError: it is nothing of that kind.
+        ValueError: it is empty, its tensors differ in length, or it can be iterated only once.
+    """
+    names = None
+    if isinstance(data, Mapping) and data and all(isinstance(value, Tensor) for value in data.values()):
+        names, data = list(data), tuple(data.values())
+    if isinstance(data, Tensor):
+        data = (data,)
+    if isinstance(data, tuple | list) and data and all(isinstance(value, Tensor) for value in data):
+        lengths = {len(tensor) for tensor in data if tensor.ndim}
+        if len(lengths) != 1 or any(not tensor.ndim for tensor in data):
+            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in data)
+            raise ValueError(f"{name}: its tensors must have one length, not the shapes {shapes}")
+        data = TensorDataset(*data)
+    if isinstance(data, Dataset):
+        data = _loader(data, name, batch_size, shuffle, num_workers)
+    if isinstance(data, DataLoader):
+        found: Batches = _of_loader(data, names, device, shard)
+    else:
+        found = _IterableBatches(data, name, shard)
+    limit = getattr(data, "size", None)
+    if isinstance(limit, int) and not isinstance(limit, bool):
+        found = _Limited(found, limit)
+    if found.length == 0:
+        raise ValueError(f"{name} is empty: it gives no batch")
+    return found
+
+
+def _loader(data: Dataset[Any], name: str, batch_size: int, shuffle: bool, num_workers: int) -> DataLoader[Any]:
+    if isinstance(data, IterableDataset):
+        return DataLoader(data, batch_size=batch_size, num_workers=num_workers)
+    if not len(data):  # type: ignore[arg-type]
+        raise ValueError(f"{name} is empty: it holds no sample")
+    return DataLoader(data, batch_size=batch_size, shuffle=shuffle, num_workers=num_workers)
+
+
+def _of_loader(
+    loader: DataLoader[Any], names: list[str] | None, device: torch.device | None, shard: Shard
+) -> Batches:
+    tensors = _tensors_of(loader)
+    if tensors is not None:
+        return _TensorBatches(loader, *tensors, names, device, shard)
+    return _LoaderBatches(loader, shard)
+
+
+def _tensors_of(loader: DataLoader[Any]) -> tuple[tuple[Tensor, ...], Tensor | None] | None:
+    """The tensors that a loader takes its batches from, and which samples of them; None when it does anything else."""
+    plain = (
+        type(loader) is DataLoader
+        and loader.collate_fn is default_collate
+        and type(loader.batch_sampler) is BatchSampler
+        and type(loader.batch_sampler.sampler) in _KNOWN_SAMPLERS
+        and not loader.persistent_workers  # its generator is drawn from once, not once an epoch
+        and loader.timeout == 0
+    )
+    dataset: Any = loader.dataset
+    chosen: Tensor | None = None
+    while type(dataset) is Subset:
+        indices = torch.as_tensor(dataset.indices, dtype=torch.int64)
+        chosen = indices if chosen is None else indices[chosen]
+        dataset = dataset.dataset
+    if not plain or type(dataset) is not TensorDataset:
+        return None
+    tensors = dataset.tensors
+    usable = all(
+        type(tensor) is Tensor and tensor.layout == torch.strided and not tensor.requires_grad
+        for tensor in tensors
+    )
+    if not usable or len({tensor.device for tensor in tensors}) != 1:
+        return None
+    return tensors, chosen
+
+
+class _TensorBatches(Batches):
+    """Batches sliced out of tensors: one gather a tensor where collating takes a Python call a sample."""
+
+    def __init__(
+        self,
+        loader: DataLoader[Any],
+        tensors: tuple[Tensor, ...],
+        chosen: Tensor | None,
+        names: list[str] | None,
+        device: torch.device | None,
+        shard: Shard,
+    ) -> None:
+        self._loader, self._chosen, self._names, self._shard = loader, chosen, names, shard
+        self._batch_sampler: Any = loader.batch_sampler
+        self.length = len(loader)
+        self.generators = _generators(loader)
+        small = sum(tensor.nbytes for tensor in tensors) <= _PLACED_BYTES
+        self._tensors = tuple(tensor.to(device) for tensor in tensors) if device and small else tensors
+
+    def set_epoch(self, epoch: int) -> None:
+        _tell_epoch(self._loader, epoch)
+
+    def start(self, skip: int = 0) -> Iterator[Piece]:
+        batch_size = self._batch_sampler.batch_size
+        with self._shard.same_draws():
+            # The two draws that the DataLoader's own iterator makes, in its order: a seed for workers, then the sampler's.
+            torch.empty((), dtype=torch.int64).random_(generator=self._loader.generator)
+            order = torch.as_tensor(list(self._batch_sampler.sampler), dtype=torch.int64)
+        if self._batch_sampler.drop_last:
+            order = order[: len(order) // batch_size * batch_size]
+        if self._chosen is not None:
+            order = self._chosen[order]
+        order = order.to(self._tensors[0].device)
+        return self._slices(order.split(batch_size)[skip:])
+
+    def _slices(self, batches: Sequence[Tensor]) -> Iterator[Piece]:
+        for indices in batches:
+            mine, size = self._shard.indices(indices)
+            batch = [tensor.index_select(0, mine) for tensor in self._tensors]
+            named = batch if self._names is None else dict(zip(self._names, batch, strict=True))
+            yield Piece(named, size, len(indices))
+
+
+class _LoaderBatches(Batches):
+    """A DataLoader as it is; of several processes each loads its own samples where the loader says which those are."""
+
+    def __init__(self, loader: DataLoader[Any], shard: Shard) -> None:
+        self._loader, self._shard = loader, shard
+        self.generators = _generators(loader)
+        self.length = _length(loader)
+        self._indexed = loader.batch_sampler is not None and not isinstance(loader.dataset, IterableDataset)
+
+    def set_epoch(self, epoch: int) -> None:
+        _tell_epoch(self._loader, epoch)
+
+    def start(self, skip: int = 0) -> Iterator[Piece]:
+        if self._shard.world > 1 and self._indexed:
+            return self._own_samples(skip)
+        with self._shard.same_draws():
+            iterator = iter(self._loader)
+        return _rest(iterator, skip, self._shard)
+
+    def _own_samples(self, skip: int) -> Iterator[Piece]:
+        loader = self._loader
+        with self._shard.same_draws():
+            shards = IndexShards(loader.batch_sampler, self._shard)  # type: ignore[arg-type]
+        own: DataLoader[Any] = DataLoader(
+            loader.dataset, batch_sampler=shards.mine[skip:], collate_fn=loader.collate_fn,
+            num_workers=loader.num_workers, pin_memory=loader.pin_memory, worker_init_fn=loader.worker_init_fn,
+            timeout=loader.timeout, multiprocessing_context=loader.multiprocessing_context,
+        )  # fmt: skip
+        return (
+            Piece(batch, size, total)
+            for batch, (size, total) in zip(own, shards.sizes[skip:], strict=True)
+        )
+
+
+class _IterableBatches(Batches):
+    """Any iterable of batches, or a function that makes one."""
+
+    def __init__(self, data: Iterable[Any] | Callable[[], Iterable[Any]], name: str, shard: Shard) -> None:
+        if not callable(data) and not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
+            raise TypeError(
+                f"{name} must be a DataLoader, a Dataset, tensors or an iterable of batches, not {type(data).__name__}"
+            )
+        if hasattr(data, "__next__"):
+            raise ValueError(
+                f"{name} is an iterator, which can be read only once; give a list, a DataLoader, or the function that makes it"
+            )
+        self._data, self._shard = data, shard
+        self.length = _length(data)
+
+    def start(self, skip: int = 0) -> Iterator[Piece]:
+        iterable = self._data() if callable(self._data) else self._data
+        return _rest(iter(iterable), skip, self._shard)
+
+
+class _Limited(Batches):
+    """The first batches of each epoch only."""
+
+    def __init__(self, whole: Batches, limit: int) -> None:
+        self._whole, self._limit = whole, limit
+        self.generators = whole.generators
+        self.length = limit if whole.length is None else min(limit, whole.length)
+
+    def set_epoch(self, epoch: int) -> None:
+        self._whole.set_epoch(epoch)
+
+    def start(self, skip: int = 0) -> Iterator[Piece]:
+        return itertools.islice(self._whole.start(skip), max(self._limit - skip, 0))
+
+
+def _rest(iterator: Iterator[Any], skip: int, shard: Shard) -> Iterator[Piece]:
+    """What is left of an iterator whose first batches are read and dropped now."""
+    for _ in range(skip):
+        next(iterator, None)
+    return (_piece(batch, size_of(batch), shard) for batch in iterator)
+
+
+def _piece(batch: Any, size: int, shard: Shard) -> Piece:
+    return Piece(batch, size, size) if shard.world == 1 else Piece(*cut(batch, size, shard))
+
+
+def _generators(loader: DataLoader[Any]) -> list[torch.Generator]:
+    """The generators of a loader and its samplers, each once."""
+    sampler: Any = loader.batch_sampler
+    holders = (loader, loader.sampler, sampler, getattr(sampler, "sampler", None))
+    found = [getattr(holder, "generator", None) for holder in holders]
+    return list({id(item): item for item in found if isinstance(item, torch.Generator)}.values())
+
+
+def _tell_epoch(loader: DataLoader[Any], epoch: int) -> None:
+    for sampler in (loader.sampler, getattr(loader.batch_sampler, "sampler", loader.batch_sampler)):
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(epoch)
+
+
+def _length(data: object) -> int | None:
+    try:
+        return len(data)  # type: ignore[arg-type]
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def size_of(batch: Any) -> int:
+    """Samples in a batch: the length of the first tensor or array in it that has one; 1 when nothing has."""
+    shape = getattr(batch, "shape", None)
+    if shape is not None:
+        return int(shape[0]) if len(shape) else 1
+    inside = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
+    for value in inside:
+        if isinstance(value, Mapping | list | tuple) or hasattr(value, "shape"):
+            return size_of(value)
+    return len(batch) if isinstance(batch, list | tuple) and batch else 1
+
+
+def to_device(batch: Any, device: torch.device) -> Any:
+    """The batch with every tensor on the device; lists, tuples, named tuples and mappings keep their kind."""
+    if isinstance(batch, Tensor):
+        return batch if batch.device == device else batch.to(device, non_blocking=True)
+    move = functools.partial(to_device, device=device)
+    if isinstance(batch, Mapping):
+        moved = {key: move(value) for key, value in batch.items()}
+        return moved if type(batch) is dict or not callable(type(batch)) else _like(batch, moved)
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*map(move, batch))
+    if isinstance(batch, list | tuple):
+        return type(batch)(map(move, batch))
+    if hasattr(batch, "to") and hasattr(batch, "device"):
+        return batch.to(device)
+    return batch
+
+
+def _like(batch: Mapping[Any, Any], moved: dict[Any, Any]) -> Any:
+    """A mapping of the batch's own kind where that can be made of a dict (as tokenizers' encodings can)."""
+    try:
+        return type(batch)(moved)  # type: ignore[call-arg]
+    except TypeError:
+        return moved

@@ -1,0 +1,340 @@
+"""What `Trainer.fit` does around the loop: devices, data, callbacks, going on from a checkpoint, ending well."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from danlu import ranks, resuming
+from danlu.callbacks.base import Callbacks
+from danlu.callbacks.saving import ModelCheckpoint
+from danlu.callbacks.stopping import EarlyStopping
+from danlu.data import batches_of
+from danlu.loop import Loop, Plan
+from danlu.precision import Precision
+from danlu.recipe import CheckpointUnreadable
+
+if TYPE_CHECKING:
+    from danlu.trainer import Trainer
+
+DEFAULT_FOLDER = "checkpoint"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `Trainer.fit`."""
+
+    epochs: int = 10
+    """Epochs to train, at least 1. A second `fit` trains so many more and goes on where the first one ended."""
+    ckpt_path: str | Path = DEFAULT_FOLDER
+    """Folder of the checkpoints. The default means the run's own folder inside a run of Danlu."""
+    patience: int | None = None
+    """Epochs without a better monitored value after which to stop; None: never."""
+    monitor: str | None = None
+    """Column of the history that is best; default: `val_loss`, or `train_loss` without val_data."""
+    mode: str | None = None
+    """`min` or `max`; default: by what is monitored."""
+    callbacks: Sequence[Any] | None = None
+    plot: bool = False
+    """Draw the monitored value: live in a notebook, else as a figure on the board."""
+    quiet: bool | None = None
+    """True: print nothing."""
+    cpu: bool = False
+    """Train on the CPU, whatever there is."""
+    mixed_precision: str = "no"
+    """`no`, `bf16` or `fp16`."""
+    gradient_accumulation_steps: int = 1
+    """Batches whose mean gradient makes one optimizer step."""
+    grad_clip_norm: float | None = None
+    """Greatest norm of all gradients together; None: they are never clipped."""
+    val_every: int = 1
+    """Epochs from one validation to the next."""
+    log_every: int | None = None
+    """Optimizer steps from one value of `loss/step` to the next; default 25; 0: none."""
+    batch_size: int = 32
+    """For data that is no DataLoader yet."""
+    shuffle: bool = True
+    """The same, for train_data."""
+    num_workers: int = 0
+    """The same."""
+    device: str | torch.device | None = None
+    """`cpu`, `cuda`, `cuda:1`, `mps`; default: the run's, else the best that there is."""
+    devices: int = 1
+    """Processes that train together, each on a GPU of its own or on the CPU."""
+    resume: bool | None = None
+    """Go on from the newest checkpoint in ckpt_path; default: inside a run of Danlu. Else old checkpoints are removed."""
+    nonfinite: str = "stop"
+    """What a NaN or infinite loss does before its step is taken: `stop` the training, or `skip` the step."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        for name in ("epochs", "gradient_accumulation_steps", "val_every", "batch_size", "devices"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
+        for name, allowed in (("mode", (None, "min", "max")), ("nonfinite", ("stop", "skip"))):
+            if getattr(self, name) not in allowed:
+                known = ", ".join(repr(item) for item in allowed if item)
+                raise ValueError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
+        if self.grad_clip_norm is not None and not self.grad_clip_norm > 0:
+            raise ValueError(f"grad_clip_norm must be above 0, not {self.grad_clip_norm!r}")
+        if self.log_every is not None and self.log_every < 0:
+            raise ValueError(f"log_every must be at least 0, not {self.log_every!r}")
+
+
+def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) -> Any:
+    """Train as the options say; the body of `Trainer.fit`."""
+    trainer._quiet = options.quiet
+    trainer.calls += 1
+    trainer.folder = _folder(trainer, options)
+    resume = options.resume if options.resume is not None else trainer.run is not None
+    if options.devices > 1 and "WORLD_SIZE" not in os.environ:
+        alone = replace(options, devices=1, resume=resume)
+        trainer.calls -= 1
+        ranks.launch(options.devices, lambda: fit(trainer, train_data, val_data, alone) and None, _threads(options))
+        trainer.calls += 1
+        resuming.adopt(trainer)
+        return history(trainer)
+    trainer.ranks = ranks.join()
+    _settle(trainer, options)
+    resuming.unrest(trainer)
+    shard, device = trainer.ranks.shard, trainer.device
+    common = {"batch_size": options.batch_size, "num_workers": options.num_workers, "device": device, "shard": shard}
+    train = batches_of(train_data, name="train_data", shuffle=options.shuffle, **common)
+    val = None if val_data is None else batches_of(val_data, name="val_data", **common)
+    trainer.monitor, trainer.mode = _monitor(trainer, options, validated=val is not None), options.mode
+    log_every = 25 if options.log_every is None else options.log_every
+    plan = Plan(
+        options.val_every, log_every, options.gradient_accumulation_steps, options.grad_clip_norm, options.nonfinite
+    )
+    trainer._loop = Loop(trainer, plan, trainer.precision, train, val)
+    trainer._callbacks = Callbacks(_callbacks(trainer, options), first=trainer.ranks.first)
+    with _stoppable(trainer):
+        if resuming.begin(trainer, options.epochs, resume=resume):
+            _train(trainer)
+    return history(trainer)
+
+
+def _train(trainer: "Trainer") -> None:
+    """Run the loop, and end well whatever it ends by."""
+    trainer.stopping = False
+    saver = next((item for item in trainer._callbacks.all if isinstance(item, ModelCheckpoint)), None)
+    trainer._model = trainer.net if trainer.update is not None else trainer.ranks.wrap(trainer.net)
+    trouble: list[BaseException] = []
+    try:
+        trainer.tell("on_fit_start")
+        trainer.progress.done = trainer._loop.run(trainer.goal)
+        if saver is not None:
+            saver.save(trainer)
+        if not trainer.progress.done:
+            trainer.say(f"asked to stop: saved in epoch {trainer.progress.epoch + 1} at step {trainer.progress.step}")
+    except BaseException as error:
+        trainer._callbacks.tell_all("on_exception", trainer, error)
+        raise
+    finally:
+        trainer._model = trainer.net
+        trouble = trainer._callbacks.tell_all("on_fit_end", trainer)
+        resuming.rest(trainer, saver)
+    if trouble:
+        raise trouble[0]
+
+
+# -- preparations
+
+
+def _folder(trainer: "Trainer", options: Options) -> Path:
+    if trainer.run is not None and str(options.ckpt_path) == DEFAULT_FOLDER:
+        return trainer.run.checkpoints
+    return Path(options.ckpt_path)
+
+
+def _threads(options: Options) -> int:
+    return max(1, torch.get_num_threads() // options.devices) if not options.cpu else 1
+
+
+def _settle(trainer: "Trainer", options: Options) -> None:
+    """Choose the device, move everything there, open the board."""
+    device = _device(trainer, options)
+    trainer.device = device
+    trainer.net.to(device)
+    if isinstance(trainer.loss_fn, nn.Module):
+        trainer.loss_fn.to(device)
+    for optimizer in trainer.optimizers.values():
+        for state in optimizer.state.values():
+            for name, value in state.items():
+                if isinstance(value, Tensor) and name != "step":
+                    state[name] = value.to(device)
+    if trainer.precision.mode != options.mixed_precision or trainer.precision.scaler is None:
+        trainer.precision = Precision(options.mixed_precision, device)
+    if trainer.run is not None and trainer.ranks.first:
+        trainer.board = trainer.run.board
+
+
+def _device(trainer: "Trainer", options: Options) -> torch.device:
+    wanted = "cpu" if options.cpu else options.device
+    if wanted is None and trainer.run is not None:
+        wanted = trainer.run.device
+    if wanted is None:
+        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        wanted = found.type if found is not None and found.type in {"cuda", "mps"} else "cpu"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise ValueError(f"device {wanted!r} is none: use cpu, cuda, cuda:N or mps") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {wanted!r} is not there: torch {torch.__version__} finds no CUDA GPU")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device 'mps' is not there: torch finds no Apple GPU")
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    return device
+
+
+def _callbacks(trainer: "Trainer", options: Options) -> list[Any]:
+    """The given ones and the usual ones, so ordered that a checkpoint holds the states of all others."""
+    from danlu.callbacks.progress import ProgressBar
+    from danlu.callbacks.tensorboard import TensorBoardCallback
+    from danlu.callbacks.vis import VisMetric
+
+    given = list(options.callbacks or ())
+    kinds = {type(item) for item in given}
+    chosen = [item for item in given if not isinstance(item, ModelCheckpoint)]
+    if trainer.board is not None and not any(isinstance(item, TensorBoardCallback) for item in given):
+        chosen.append(TensorBoardCallback(graph=trainer.step is None and trainer.update is None))
+    if options.plot and VisMetric not in kinds:
+        chosen.append(VisMetric())
+    if options.patience is not None:
+        chosen.append(EarlyStopping(patience=options.patience))
+    if not options.quiet and ProgressBar not in kinds:
+        chosen.append(ProgressBar())
+    savers = [item for item in given if isinstance(item, ModelCheckpoint)] or [ModelCheckpoint()]
+    return chosen + savers
+
+
+def _monitor(trainer: "Trainer", options: Options, *, validated: bool) -> str:
+    monitor = options.monitor or ("val_loss" if validated else "train_loss")
+    if not validated and monitor.startswith("val_"):
+        instead = "train_" + monitor.removeprefix("val_")
+        trainer.say(f"there is no val_data: monitoring {instead} instead of {monitor}")
+        monitor = instead
+    if trainer.step is None and trainer.update is None:
+        names = ["train_loss", "lr", *(f"train_{name}" for name in trainer.metrics)]
+        if validated:
+            names += ["val_loss", *(f"val_{name}" for name in trainer.metrics)]
+        if monitor not in names:
+            raise ValueError(f"monitor {monitor!r} does not exist; there are {', '.join(names)}")
+    return monitor
+
+
+def monitored(
+    trainer: "Trainer", monitor: str | None, mode: str | None, logs: Mapping[str, float]
+) -> tuple[str, str]:
+    """See `Trainer.monitored`."""
+    name = monitor or "val_loss"
+    validated = any(key.startswith("val_") for key in logs)
+    if name not in logs and (validated or not name.startswith("val_")):
+        if trainer.update is not None and monitor == trainer.monitor:
+            return name, "min"  # whatever it returns, it need not be a loss
+        raise ValueError(f"monitor {name!r} does not exist; there are {', '.join(logs)}")
+    if mode is None and name == trainer.monitor:
+        mode = trainer.mode
+    if mode is None:
+        metric = trainer.metrics.get(name.partition("_")[2])
+        higher = metric.higher_is_better if metric is not None else None
+        mode = "max" if higher else "min"
+    return name, mode
+
+
+@contextlib.contextmanager
+def _stoppable(trainer: "Trainer") -> Iterator[None]:
+    """Inside, SIGTERM makes the training save and end; outside of a run the process then ends as SIGTERM does."""
+    if trainer.run is not None:
+        trainer._asked = trainer.run.should_stop
+        yield
+        return
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        trainer._asked = bool
+        yield
+        return
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
+    trainer._asked = asked.is_set
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        trainer._asked = bool
+    if asked.is_set():
+        sys.exit(128 + signal.SIGTERM)
+
+
+# -- small things
+
+
+def accumulation(trainer: "Trainer") -> int:
+    """Batches of one optimizer step."""
+    return int(trainer._loop.accumulation)
+
+
+def history(trainer: "Trainer") -> Any:
+    """The history as a pandas DataFrame where pandas is installed, else as it is."""
+    try:
+        import pandas as pd
+    except ImportError:
+        return trainer.history
+    return pd.DataFrame(trainer.history)
+
+
+def own_loss(outputs: Any) -> dict[str, Any]:
+    """The loss that a network computed itself: `outputs.loss`, `outputs["loss"]`, or outputs that are one number.
+
+    Raises:
+        ValueError: there is none.
+    """
+    loss = outputs.get("loss") if isinstance(outputs, Mapping) else getattr(outputs, "loss", None)
+    if loss is None and isinstance(outputs, Tensor) and outputs.ndim == 0:
+        loss = outputs
+    if loss is None:
+        raise ValueError("there is no loss: give the Trainer a loss_fn or a step, or let the network return its loss")
+    return {"loss": loss}
+
+
+def shown(value: Any) -> str:
+    """The shape of a tensor, for messages."""
+    return f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"of type {type(value).__name__}"
+
+
+def load_weights(net: nn.Module, weights: Any, where: str) -> None:
+    """Load a state dict.
+
+    Raises:
+        CheckpointUnreadable: it is another network's; the message says what differs.
+    """
+    own = net.state_dict()
+    if not isinstance(weights, Mapping):
+        raise CheckpointUnreadable(f"{where} holds no weights")
+    differing = [
+        *(f"{name} is missing" for name in own if name not in weights),
+        *(f"{name} is not in this network" for name in weights if name not in own),
+        *(
+            f"{name} is {tuple(weights[name].shape)} there and {tuple(own[name].shape)} here"
+            for name in own
+            if isinstance(own[name], Tensor) and name in weights and weights[name].shape != own[name].shape
+        ),
+    ]
+    if differing:
+        more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise CheckpointUnreadable(f"{where} is of another network: {'; '.join(differing[:3])}{more}")
+    try:
+        net.load_state_dict(weights)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointUnreadable(f"{where} does not fit this network: {error}") from error

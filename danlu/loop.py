@@ -1,0 +1,315 @@
+"""The training loop: epochs, batches, steps, and nothing of where they are shown or kept.
+
+A loop asks whether it should stop, tells its callbacks what happened, and can begin in the middle of an epoch.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from danlu import rng
+from danlu.data import Batches, Piece, to_device
+from danlu.meters import Meter
+from danlu.precision import FiniteCheck, Precision
+from danlu.recipe import NonFiniteLoss
+
+if TYPE_CHECKING:
+    from danlu.trainer import Trainer
+
+_AGREE_STEPS = 10
+"""Steps between two questions to rank 0 whether to stop, when several processes train."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train; the arguments of `Trainer.fit` with the same names."""
+
+    val_every: int = 1
+    log_every: int = 25
+    accumulate: int = 1
+    clip: float | None = None
+    nonfinite: str = "stop"
+
+
+@dataclass
+class Progress:
+    """Where a training stands. With the states of network, optimizers and generators it is a checkpoint."""
+
+    epoch: int = 0
+    """Epochs done."""
+    batch: int = 0
+    """Batches done of the present epoch."""
+    step: int = 0
+    """Optimizer steps done."""
+    fit: int = 0
+    """Number of the present `fit`, from 1."""
+    began: int = 0
+    """Epochs done when it began."""
+    done: bool = False
+    """Whether it has come to its end."""
+    skipped: int = 0
+    """Steps that were skipped because of their loss."""
+    opened: int = 0
+    """Batches whose gradients wait for the next step."""
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def numbers(self) -> dict[str, Any]:
+        """All but the history."""
+        values = asdict(self)
+        del values["history"]
+        return values
+
+
+class Loop:
+    """One `fit`, on prepared data.
+
+    Attributes:
+        meter: the averages of the present epoch.
+        drawn: the random generators' states at the start of the present epoch; with those of now they make a batch's
+            place in the data repeatable.
+        example: the batch that was trained on last.
+    """
+
+    def __init__(
+        self, trainer: "Trainer", plan: Plan, precision: Precision, train: Batches, val: Batches | None
+    ) -> None:
+        self._trainer, self._plan, self._precision = trainer, plan, precision
+        self._train, self._val = train, val
+        self.meter = Meter(trainer.metrics, trainer.device)
+        self.drawn: dict[str, Any] = {}
+        self.example: Any = None
+        self._now: dict[str, Any] | None = None
+        self._check = FiniteCheck(trainer.device)
+        self.accumulation = plan.accumulate
+        self._generators = [*train.generators, *(val.generators if val else ())]
+
+    def run(self, goal: int) -> bool:
+        """Train until so many epochs are done or a callback has had enough; False when asked to stop before."""
+        trainer = self._trainer
+        while trainer.progress.epoch < goal and not trainer.stopping:
+            if not (self._train_epoch() and self._end_epoch()):
+                return False
+        return True
+
+    def generators(self) -> dict[str, Any]:
+        """The random generators' states for a checkpoint: at the start of the epoch, and now."""
+        now = self._now or rng.capture(self._generators)
+        return {"start": self.drawn if self._trainer.progress.batch else now, "now": now}
+
+    def resume(self, meter: Mapping[str, Any] | None, generators: dict[str, Any]) -> None:
+        """Go on from a checkpoint in the next `run`."""
+        if meter is not None:
+            self.meter.load_state_dict(meter)
+        self.drawn, self._now = generators["start"], generators["now"]
+        rng.restore(self.drawn, self._generators)
+
+    # -- an epoch
+
+    def _train_epoch(self) -> bool:
+        trainer, progress = self._trainer, self._trainer.progress
+        trainer.net.train()
+        self._train.set_epoch(progress.epoch)
+        if progress.batch == 0:
+            self.meter.reset()
+            self.drawn = rng.capture(self._generators)
+            trainer.tell("on_epoch_start")
+        pieces = self._train.start(progress.batch)
+        if self._now is not None:
+            rng.restore(self._now)
+            self._now = None
+        while True:
+            if self._asked_to_stop():
+                return False
+            piece = self._next(pieces)
+            if piece is None:
+                break
+            self._take(piece)
+        if progress.opened:
+            self._update()
+            self._stepped()
+        if progress.batch == 0:
+            raise ValueError("train_data is empty: it gave no batch")
+        return True
+
+    def _next(self, pieces: Iterator[Piece]) -> Piece | None:
+        try:
+            return next(pieces, None)
+        except Exception as error:
+            progress = self._trainer.progress
+            error.add_note(f"raised by train_data at batch {progress.batch} of epoch {progress.epoch + 1}")
+            raise
+
+    def _asked_to_stop(self) -> bool:
+        trainer = self._trainer
+        if trainer.progress.opened:  # a checkpoint holds no gradients: the step comes first
+            return False
+        if trainer.ranks.world == 1:
+            return trainer.asked_to_stop()
+        if trainer.progress.batch % _AGREE_STEPS:
+            return False
+        return bool(trainer.ranks.agree(trainer.asked_to_stop()))
+
+    def _end_epoch(self) -> bool:
+        """Validate, keep the epoch's numbers, tell the callbacks; False when asked to stop before it was validated."""
+        trainer, progress = self._trainer, self._trainer.progress
+        values = {f"train_{name}": value for name, value in self.meter.values(trainer.ranks).items()}
+        logs: dict[str, float] = {**values, "lr": trainer.lr}
+        if self._val is not None and ((progress.epoch + 1) % self._plan.val_every == 0):
+            # Until the epoch is over, a checkpoint stands before its validation.
+            self._now = rng.capture(self._generators)
+            found = evaluate(trainer, self._val, self._precision, trainer.asked_to_stop)
+            if found is None:
+                return False
+            self._now = None
+            logs |= {f"val_{name}": value for name, value in found.items()}
+        trainer.schedule("epoch")
+        trainer.schedule("metric", logs)
+        progress.epoch, progress.batch = progress.epoch + 1, 0
+        progress.history.append({"epoch": progress.epoch, **logs})
+        self.meter.reset()
+        trainer.report(self._train.length)
+        trainer.tell("on_epoch_end", logs)
+        trainer.stopping = trainer.ranks.agree(trainer.stopping)
+        return True
+
+    # -- a batch
+
+    def _take(self, piece: Piece) -> None:
+        trainer, progress = self._trainer, self._trainer.progress
+        batch = self.example = to_device(piece.batch, trainer.device)
+        before = progress.step
+        if trainer.update is not None:
+            outputs = dict(trainer.update(trainer, batch) or {})
+            progress.step += 1
+        else:
+            outputs = self._learn(batch, piece)
+        if outputs:
+            account(trainer, self.meter, outputs, piece.size)
+        progress.batch += 1
+        if progress.step != before:
+            self._stepped()
+
+    def _stepped(self) -> None:
+        """An optimizer step was taken and everything of it is accounted for."""
+        trainer, progress = self._trainer, self._trainer.progress
+        trainer.schedule("step")
+        if progress.step == 1 or (self._plan.log_every and progress.step % self._plan.log_every == 0):
+            self._log()
+        trainer.tell("on_step_end")
+
+    def _learn(self, batch: Any, piece: Piece) -> dict[str, Any]:
+        """Forward, backward and, where its time has come, the optimizer's step."""
+        trainer, progress, precision = self._trainer, self._trainer.progress, self._precision
+        if progress.opened == 0:
+            for optimizer in trainer.optimizers.values():
+                optimizer.zero_grad()
+        with precision.autocast():
+            outputs = trainer.outputs(batch)
+        loss = outputs["loss"]
+        self._check.watch(loss)
+        window = self._window(progress)
+        last = progress.opened + 1 >= window
+        share = piece.size * trainer.ranks.world / piece.total / window
+        with trainer.unsynced(last):
+            precision.backward(loss if share == 1 else loss * share)
+        value = self._check.value()
+        if not math.isfinite(value) or self._plan.nonfinite == "skip":
+            if not self._finite_everywhere(value):
+                return {}
+        progress.opened += 1
+        if last:
+            self._update()
+        return outputs
+
+    def _window(self, progress: Progress) -> int:
+        """Batches whose gradients make the present step: fewer where the epoch ends."""
+        whole = self._plan.accumulate
+        if whole == 1 or self._train.length is None:
+            return whole
+        first = progress.batch - progress.opened
+        return max(1, min(whole, self._train.length - first))
+
+    def _finite_everywhere(self, value: float) -> bool:
+        """Whether the step may be taken; where not, its gradients are dropped.
+
+        Raises:
+            NonFiniteLoss: it may not, and the training stops at such a step.
+        """
+        trainer, progress = self._trainer, self._trainer.progress
+        if self._plan.nonfinite == "stop":
+            if not math.isfinite(value):
+                trainer.drop_gradients()
+                raise NonFiniteLoss(progress.step, value)
+            return True
+        if all(math.isfinite(item) for item in trainer.ranks.gather(value)):
+            return True
+        trainer.drop_gradients()
+        trainer.say(f"step {progress.step} skipped: its loss is {value}")
+        progress.skipped += 1
+        progress.opened = 0
+        return False
+
+    def _update(self) -> None:
+        progress = self._trainer.progress
+        for optimizer in self._trainer.optimizers.values():
+            self._precision.step(optimizer, self._plan.clip)
+        progress.step += 1
+        progress.opened = 0
+
+    def _log(self) -> None:
+        """The news of the last steps; here, and not in every step, the device is waited for."""
+        trainer, progress = self._trainer, self._trainer.progress
+        trainer.report(self._train.length)
+        if not self._plan.log_every or progress.step % self._plan.log_every:
+            return  # the very first step: it is only known that the training has begun
+        mean = self.meter.window()
+        trainer.tell("on_log", {"loss": mean, "lr": trainer.lr} if mean is not None else {"lr": trainer.lr})
+
+
+def account(trainer: "Trainer", meter: Meter, outputs: Mapping[str, Any], size: int) -> None:
+    """Add the outputs of one batch to a meter.
+
+    Raises:
+        Exception: whatever a metric raises, with a note that names it.
+    """
+    size = int(outputs.get("size", size))
+    for name, value in outputs.items():
+        if name not in {"preds", "labels", "size"}:
+            meter.add(name, value, size)
+    if not meter.metrics or size == 0 or "preds" not in outputs:
+        return
+    preds, labels = outputs["preds"], outputs["labels"]
+    if isinstance(preds, Tensor):
+        preds = preds.detach()
+    for name, metric in meter.metrics.items():
+        try:
+            metric.update(preds, labels)
+        except Exception as error:
+            error.add_note(f"raised by the metric {name!r}")
+            raise
+
+
+def evaluate(
+    trainer: "Trainer", data: Batches, precision: Precision, asked_to_stop: Callable[[], bool]
+) -> dict[str, float] | None:
+    """The losses and metrics on some data, the network in evaluation mode; None when asked to stop before the end."""
+    meter = Meter(trainer.val_metrics, trainer.device)
+    trainer.net.eval()
+    pieces = data.start()
+    alone = trainer.ranks.world == 1
+    count = 0
+    with torch.no_grad():
+        for piece in pieces:
+            if alone and asked_to_stop():
+                return None
+            with precision.autocast():
+                outputs = trainer.outputs(to_device(piece.batch, trainer.device))
+            account(trainer, meter, outputs, piece.size)
+            count += 1
+    if not count:
+        raise ValueError("val_data is empty: it gave no batch")
+    return meter.values(trainer.ranks)

@@ -1,0 +1,114 @@
+"""Averages over an epoch, kept on the device: adding to them never waits for it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from danlu.metrics import Metric
+    from danlu.ranks import Ranks
+
+
+class Meter:
+    """Sample-weighted means of losses, and stateful metrics, of one pass over the data.
+
+    Args:
+        metrics: by name; they are reset whenever the meter is.
+        device: where what is added lives.
+    """
+
+    def __init__(self, metrics: Mapping[str, "Metric"], device: torch.device) -> None:
+        self.metrics = metrics
+        self._device = device
+        # Apple's GPUs have no 64-bit floats.
+        self._dtype = torch.float32 if device.type == "mps" else torch.float64
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._mark: tuple[Tensor | None, int] = (None, 0)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._sums.clear()
+        self._counts.clear()
+        self._mark = (None, 0)
+        for metric in self.metrics.values():
+            metric.reset()
+
+    def add(self, name: str, mean: Tensor | float, size: int) -> None:
+        """Add the mean (0-dim) of `size` samples."""
+        total = self._sums.get(name)
+        if total is None:
+            total = self._sums[name] = torch.zeros((), dtype=self._dtype, device=self._device)
+            self._counts[name] = 0
+        value = mean.detach() if isinstance(mean, Tensor) else torch.as_tensor(mean, device=self._device)
+        total.add_(value, alpha=size)
+        self._counts[name] += size
+
+    def window(self) -> float | None:
+        """The mean loss since this was asked last; None when nothing came. Waits for the device."""
+        total, count = self._sums.get("loss"), self._counts.get("loss", 0)
+        before, counted = self._mark
+        if total is None or count == counted:
+            return None
+        self._mark = (total.clone(), count)
+        since = total if before is None else total - before
+        return float(since) / (count - counted)
+
+    def values(self, ranks: "Ranks") -> dict[str, float]:
+        """Every mean and metric by name, over all processes. Waits for the device once.
+
+        Raises:
+            Exception: whatever a metric raises, with a note that names it.
+        """
+        names = list(self._sums)
+        sums = ranks.add_up([self._sums[name] for name in names])
+        counts = ranks.add_up_numbers([self._counts[name] for name in names])
+        found = [total / max(count, 1) for total, count in zip(sums, counts, strict=True)]
+        for name, metric in self.metrics.items():
+            try:
+                states = ranks.gather(metric.state_dict())
+                if len(states) > 1:
+                    metric.merge(states)
+                found.append(torch.as_tensor(metric.compute(), device=self._device).to(self._dtype).reshape(()))
+            except Exception as error:
+                error.add_note(f"raised by the metric {name!r} at the end of a pass")
+                raise
+        numbers = torch.stack(found).tolist() if found else []
+        return dict(zip([*names, *self.metrics], numbers, strict=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything, for a checkpoint in the middle of an epoch."""
+        return {
+            "sums": {name: total.clone() for name, total in self._sums.items()},
+            "counts": dict(self._counts),
+            "mark": list(self._mark),
+            "metrics": {name: metric.state_dict() for name, metric in self.metrics.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """What `state_dict` gave.
+
+        Raises:
+            KeyError: it is of other metrics.
+        """
+        self._sums = {name: total.to(self._device, copy=True) for name, total in state["sums"].items()}
+        self._counts = dict(state["counts"])
+        before, counted = state["mark"]
+        self._mark = (before if before is None else before.to(self._device), counted)
+        for name, metric in self.metrics.items():
+            metric.load_state_dict(state["metrics"][name])
+            metric.to(self._device)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Names of metrics become columns and tags.
+
+    Raises:
+        ValueError: one cannot be used.
+    """
+    for name in names:
+        if not isinstance(name, str) or not name or name in {"loss", "lr", "epoch", "step"} or "/" in name:
+            raise ValueError(f"a metric cannot be called {name!r}: use a word that is not loss, lr, epoch or step")

@@ -1,0 +1,82 @@
+"""Mixed precision through torch.amp: what is computed in fewer bits, and how gradients keep theirs."""
+
+import contextlib
+from typing import Any
+
+import torch
+
+MODES = ("no", "bf16", "fp16")
+
+
+class Precision:
+    """How forward passes and backward passes are computed.
+
+    Args:
+        mode: "no" (as the tensors are), "bf16", or "fp16" (GPUs only; losses are scaled so that gradients keep their bits).
+        device: where.
+
+    Raises:
+        ValueError: an unknown mode, or one that the device cannot do.
+    """
+
+    def __init__(self, mode: str, device: torch.device) -> None:
+        if mode not in MODES:
+            raise ValueError(f"mixed_precision must be one of {', '.join(MODES)}, not {mode!r}")
+        if mode == "fp16" and device.type == "cpu":
+            raise ValueError("mixed_precision 'fp16' needs a GPU; the CPU can do 'bf16'")
+        self.mode, self._type = mode, device.type
+        self._dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(mode)
+        self.scaler = torch.amp.GradScaler(device.type) if mode == "fp16" else None
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The context of a forward pass and its loss."""
+        if self._dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self._type, self._dtype)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Add the gradients of a loss."""
+        if self.scaler is not None:
+            loss = self.scaler.scale(loss)
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def step(self, optimizer: torch.optim.Optimizer, clip: float | None) -> None:
+        """One step of an optimizer, its gradients clipped to the norm `clip` first if that is given."""
+        if clip is not None:
+            if self.scaler is not None:
+                self.scaler.unscale_(optimizer)
+            parameters = [item for group in optimizer.param_groups for item in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, clip)
+        if self.scaler is None:
+            optimizer.step()
+            return
+        self.scaler.step(optimizer)
+        self.scaler.update()
+
+
+class FiniteCheck:
+    """Tells whether a loss is finite before the optimizer's step, without making a GPU wait for the backward pass.
+
+    On CUDA the number travels to pinned memory right behind the forward pass, while the backward pass is queued.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device.type == "cuda"
+        if self._cuda:
+            self._number = torch.empty((), dtype=torch.float32, pin_memory=True)
+            self._arrived = torch.cuda.Event()
+        self._loss: torch.Tensor | None = None
+
+    def watch(self, loss: torch.Tensor) -> None:
+        """Send for a loss (0-dim)."""
+        self._loss = loss.detach()
+        if self._cuda:
+            self._number.copy_(self._loss, non_blocking=True)
+            self._arrived.record()
+
+    def value(self) -> float:
+        """The loss that was watched last."""
+        if self._cuda:
+            self._arrived.synchronize()
+            return float(self._number)
+        return float(self._loss) if self._loss is not None else 0.0

@@ -1,0 +1,142 @@
+"""Where a `fit` begins: anew, on top of the one before, or in the middle, from a checkpoint; and where it rests."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from danlu import checkpoint
+from danlu.loop import Progress
+from danlu.recipe import CheckpointUnreadable
+
+if TYPE_CHECKING:
+    from danlu.callbacks.saving import ModelCheckpoint
+    from danlu.trainer import Trainer
+
+
+def begin(trainer: "Trainer", epochs: int, *, resume: bool) -> bool:
+    """Make ready for `epochs` more epochs, or for the rest of them; whether there is anything left to train.
+
+    Calls of `fit` are numbered, so that a script that is started again passes by those that had ended already.
+
+    Raises:
+        CheckpointUnreadable: there are checkpoints, but none is whole, or they are another training's.
+    """
+    progress = trainer.progress
+    if trainer.loaded is None and progress.fit == 0:
+        if resume:
+            found = checkpoint.newest(trainer.folder, "last")
+            if found is not None:
+                trainer.loaded = found[1]
+                _restore(trainer, found[1], str(found[0].path))
+        elif trainer.ranks.first:
+            checkpoint.clear(trainer.folder)
+    progress = trainer.progress
+    state = trainer.loaded
+    if progress.fit > trainer.calls:
+        return False  # this call had ended before the process was started again
+    if progress.fit == trainer.calls and state is not None:
+        trainer.goal = progress.began + epochs
+        early = progress.done and progress.epoch < state["goal"]
+        if early or (progress.done and progress.epoch >= trainer.goal):
+            _callbacks_state(trainer, state)
+            rest(trainer, _saver(trainer))
+            trainer.loaded = None
+            return False
+        _middle(trainer, state)
+        trainer.loaded = None
+        return True
+    trainer.loaded = None
+    _carry_best(trainer)
+    progress.fit, progress.began, progress.batch, progress.done = trainer.calls, progress.epoch, 0, False
+    trainer.goal = progress.epoch + epochs
+    return True
+
+
+def adopt(trainer: "Trainer") -> None:
+    """Take over what other processes have trained: history and best weights."""
+    found = checkpoint.newest(trainer.folder, "last")
+    if found is None:
+        raise CheckpointUnreadable(f"the processes left no checkpoint in {trainer.folder}")
+    trainer.net.cpu()
+    _restore(trainer, found[1], str(found[0].path))
+    best = checkpoint.newest(trainer.folder, "best")
+    if best is not None:
+        trainer.resting = (found[0], [])
+        trainer._take_weights(best[1], str(best[0].path))
+        trainer.resting = (found[0], _versions(trainer))
+
+
+def rest(trainer: "Trainer", saver: "ModelCheckpoint | None") -> None:
+    """Put the best weights back, and remember where the training itself stands, so that a next `fit` goes on there."""
+    best = saver.best if saver is not None and saver.keep_best else None
+    there = best is not None and best["epoch"] == trainer.progress.epoch and trainer.progress.batch == 0
+    if best is None or best["file"] is None or there:
+        return
+    last = checkpoint.entries(trainer.folder, "last")
+    chosen = [item for item in checkpoint.entries(trainer.folder, "best") if item.path.name == best["file"]]
+    if not chosen or not trainer.progress.done:
+        if chosen and not trainer.asked_to_stop():
+            trainer._take_weights(checkpoint.load(chosen[0]), str(chosen[0].path))
+        return
+    trainer._take_weights(checkpoint.load(chosen[0]), str(chosen[0].path))
+    if last:
+        trainer.resting = (last[0], _versions(trainer))
+
+
+def unrest(trainer: "Trainer") -> None:
+    """Back from the best weights to the last ones, unless somebody has changed the network meanwhile."""
+    resting, trainer.resting = trainer.resting, None
+    if resting is not None and resting[1] == _versions(trainer):
+        trainer._take_weights(checkpoint.load(resting[0]), str(resting[0].path))
+
+
+def _versions(trainer: "Trainer") -> list[int]:
+    return [tensor._version for tensor in trainer.net.state_dict().values()]
+
+
+def _saver(trainer: "Trainer") -> "ModelCheckpoint | None":
+    from danlu.callbacks.saving import ModelCheckpoint
+
+    return next((item for item in trainer._callbacks.all if isinstance(item, ModelCheckpoint)), None)
+
+
+def _restore(trainer: "Trainer", state: Mapping[str, Any], where: str) -> None:
+    """Network, optimizers, scheduler, scaler, progress and history."""
+    trainer._take_weights(state, where)
+    try:
+        for name, optimizer in trainer.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        if trainer.lr_scheduler is not None and state["scheduler"] is not None:
+            trainer.lr_scheduler.load_state_dict(state["scheduler"])
+        if trainer.precision.scaler is not None and state["scaler"] is not None:
+            trainer.precision.scaler.load_state_dict(state["scaler"])
+        trainer.progress = Progress(**state["progress"], history=list(state["history"]))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointUnreadable(f"{where} does not fit this training: {error!r}") from error
+    progress = trainer.progress
+    trainer.say(f"going on from epoch {progress.epoch + 1}, batch {progress.batch} (step {progress.step})")
+
+
+def _callbacks_state(trainer: "Trainer", state: Mapping[str, Any]) -> None:
+    trainer._callbacks.load_state_dict(state["callbacks"])
+
+
+def _middle(trainer: "Trainer", state: Mapping[str, Any]) -> None:
+    """Averages, callbacks and random generators, to go on as if nothing had happened."""
+    _callbacks_state(trainer, state)
+    rank, world = trainer.ranks.rank, len(state["rng"])
+    if world != trainer.ranks.world:
+        trainer.say(f"the checkpoint is of {world} processes, these are {trainer.ranks.world}: not the same numbers")
+    meters = state["meters"]
+    meter = meters[rank] if trainer.progress.batch and rank < world else None
+    trainer._loop.resume(meter, state["rng"][min(rank, world - 1)])
+
+
+def _carry_best(trainer: "Trainer") -> None:
+    """A further `fit` must beat the best weights of the one before."""
+    saver = _saver(trainer)
+    if saver is None or trainer.progress.fit == 0:
+        return
+    found = checkpoint.entries(trainer.folder, "best")
+    if found and found[0].meta.get("monitor") == trainer.monitor and saver.best is None:
+        meta = found[0].meta
+        saver.best = {name: meta[name] for name in ("value", "monitor", "epoch", "step")} | {"file": found[0].path.name}
