@@ -66,6 +66,7 @@ class RunOut(Answer):
     args: list[str]
     params: dict[str, Any]
     device: str = Field(description="As asked for.")
+    processes: int = Field(description="How many train together, on one machine.")
     seed: int
     priority: int
     tags: list[str]

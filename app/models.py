@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, St
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.orm import Base, Id, one_of
+from app.runs.placing import MAX_PROCESSES
 from app.runs.words import REASONS, STATES, TERMINAL_STATES
 
 
@@ -103,6 +104,8 @@ class Run(Base):
     params: Mapped[dict[str, Any]] = mapped_column(default=dict)
     device: Mapped[str] = mapped_column(String(20), default="auto")
     """As asked for: auto, cpu, cuda, cuda:N or mps."""
+    processes: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    """How many train together (torch.distributed), on one machine."""
     seed: Mapped[int] = mapped_column(BigInteger, default=0)
     priority: Mapped[int] = mapped_column(default=0)
     tags: Mapped[list[Any]] = mapped_column(default=list)
@@ -164,6 +167,7 @@ class Run(Base):
         CheckConstraint(
             f"(reason IS NOT NULL) OR NOT ({one_of('state', TERMINAL_STATES)})", name="has_reason"
         ),
+        CheckConstraint(f"processes BETWEEN 1 AND {MAX_PROCESSES}", name="processes"),
         # claim(): the next queued run, highest priority first, oldest first
         Index(
             "ix_run_queue",

@@ -9,12 +9,15 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from factories import make_experiment, make_run
+from sqlalchemy import func, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from app import migrate as migration
 from app.config import Settings, load_settings
 from app.db import Database
 from app.errors import StartupError
+from app.models import Experiment, Run, RunEvent
 from app.orm import Base
 
 
@@ -40,6 +43,36 @@ def test_down_and_up_again(settings: Settings, database: Database) -> None:
     assert not migration.is_current(database)
     migration.migrate(settings, database)
     assert migration.is_current(database)
+
+
+def test_runs_of_an_older_version_have_one_process(settings: Settings, database: Database) -> None:
+    with database.write() as session:
+        run_id = make_run(session, make_experiment(session)).id
+        taken = make_run(session, session.scalars(select(Experiment)).one()).id
+        session.execute(text("DELETE FROM run WHERE id = :id"), {"id": taken})
+    with database.engine.connect() as connection:
+        command.downgrade(migration._config(connection), "f51ba30c3f47")
+        connection.commit()
+        assert "processes" not in {column["name"] for column in inspect(connection).get_columns("run")}
+    migration.migrate(settings, database)
+    with database.write() as session:
+        assert session.get_one(Run, run_id).processes == 1
+        # What a copy of the table would have lost on SQLite: ids that are never used again, the rules of the others, the
+        # queue's index.
+        assert make_run(session, session.scalars(select(Experiment)).one()).id > taken
+        assert (
+            session.scalar(select(func.count()).select_from(RunEvent).where(RunEvent.run_id == run_id)) == 1
+        )
+    for change in ("processes = 65", "processes = NULL", "state = 'done'"):
+        with pytest.raises(IntegrityError), database.write() as session:
+            session.execute(text(f"UPDATE run SET {change} WHERE id = :id"), {"id": run_id})
+    indexes = (
+        "SELECT name FROM sqlite_master WHERE type = 'index'"
+        if database.is_sqlite
+        else "SELECT indexname FROM pg_indexes"
+    )
+    with database.read() as session:
+        assert "ix_run_queue" in set(session.scalars(text(indexes)))
 
 
 def test_eight_starters_at_once(settings: Settings) -> None:

@@ -27,8 +27,8 @@ router = APIRouter()
 
 Submitter = Annotated[Principal, Depends(require_page("submit"))]
 PLAIN = ("experiment", "name", "device", "notes")
-WHOLE = ("seed", "priority", "max_retries", "timeout_s", "parent")
-FOLDED = ("seed", "priority", "max_retries", "timeout_s")
+WHOLE = ("seed", "priority", "max_retries", "processes", "timeout_s", "parent")
+FOLDED = ("seed", "priority", "max_retries", "processes", "timeout_s")
 """Fields behind the fold of the form: it opens when one of them is wrong or not empty."""
 DEFAULTS: Values = dict.fromkeys((*PLAIN, *WHOLE, "tags"), "") | {"device": "auto"}
 MAX_FIELDS = 500
@@ -129,10 +129,12 @@ def read_body(fields: list[Field], values: Values) -> tuple[Json, dict[str, str]
 
 def commands_of(run: Json, origin: str) -> dict[str, Any]:
     """The commands that make a run's definition again, exactly: its seed included."""
-    names = ("experiment", "recipe", "params", "name", "device", "seed", "priority", "tags", "notes", "max_retries",
-             "timeout_s", "env")  # fmt: skip
+    names = ("experiment", "recipe", "params", "name", "device", "processes", "seed", "priority", "tags", "notes",
+             "max_retries", "timeout_s", "env")  # fmt: skip
     body = {name: run[name] for name in names if run[name] not in (None, "", [], {}, "auto")}
     body = {name: value for name, value in body.items() if value or name == "seed"}
+    if body["processes"] == 1:
+        del body["processes"]
     return _commands(body if "params" in body else body | {"params": {}}, origin)
 
 
@@ -181,6 +183,7 @@ def _values_of(run: Json) -> Values:
     values = {name: forms.as_text(run[name]) for name in (*PLAIN, *FOLDED)}
     for name in ("priority", "max_retries"):
         values[name] = values[name] if run[name] else ""
+    values["processes"] = values["processes"] if run["processes"] > 1 else ""
     return values | {"tags": ", ".join(run["tags"]), "parent": str(run["id"])}
 
 

@@ -31,7 +31,7 @@ def cli(body: Body) -> str:
     parts += [
         f"--set {shlex.quote(f'{key}={_set_text(value)}')}" for key, value in body.get("params", {}).items()
     ]
-    for key in ("name", "device", "seed", "priority", "notes", "max_retries", "timeout_s"):
+    for key in ("name", "device", "processes", "seed", "priority", "notes", "max_retries", "timeout_s"):
         if key in body:
             parts.append(f"--{_FLAGS.get(key, key)} {shlex.quote(str(body[key]))}")
     parts += [f"--tag {shlex.quote(tag)}" for tag in body.get("tags", ())]

@@ -6,9 +6,10 @@ What is inside `params` is checked by `app.runs.definition`, which can name the 
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from app.fields import MAX_ID, Body, Name, Prose, one_line, storable
+from app.runs.placing import MAX_PROCESSES
 
 MAX_TAGS = 32
 MAX_TAG = 64
@@ -40,6 +41,12 @@ def check_device(device: str) -> str:
     return device
 
 
+def _processes(processes: int) -> int:
+    if not 1 <= processes <= MAX_PROCESSES:
+        raise ValueError(f"must be from 1 to {MAX_PROCESSES}")
+    return processes
+
+
 def _tags(tags: list[str]) -> list[str]:
     """Tags without repetition, in the order given."""
     return list(dict.fromkeys(tags))
@@ -60,6 +67,11 @@ def _env(env: dict[str, str]) -> dict[str, str]:
 
 
 Device = Annotated[str, Field(max_length=20), AfterValidator(check_device)]
+Processes = Annotated[
+    int,
+    AfterValidator(_processes),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_PROCESSES}),
+]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Priority = Annotated[int, Field(ge=-100, le=100)]
 Tag = Annotated[str, Field(min_length=1, max_length=MAX_TAG), AfterValidator(one_line)]
@@ -80,6 +92,10 @@ class RunCreate(Body):
     )
     name: Name | None = Field(None, description="Default: the recipe's name.")
     device: Device = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+    processes: Processes = Field(
+        1,
+        description="1 to 64: how many train together (torch.distributed) on one machine; on CUDA each has its own GPU.",
+    )
     seed: Seed | None = Field(None, description="0 to 2^32-1. Default: drawn at random and recorded.")
     priority: Priority = Field(0, description="-100 to 100; higher starts earlier.")
     tags: Tags = Field(default_factory=list, description="At most 32 labels of 64 characters.")
@@ -109,6 +125,7 @@ class RunClone(Body):
     params: dict[str, Any] = Field(default_factory=dict)
     name: Name | None = None
     device: Device | None = None
+    processes: Processes | None = None
     seed: Seed | None = None
     priority: Priority | None = None
     tags: Tags | None = None

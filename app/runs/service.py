@@ -113,8 +113,8 @@ def _as_body(row: RunRow) -> RunCreate:
         raise Invalid(f"Run {run.id} was not made from a recipe.", fields={"recipe": "has none"})
     return RunCreate.model_construct(
         experiment=row.experiment, recipe=run.recipe, params=run.params, name=run.name, device=run.device,
-        seed=run.seed, priority=run.priority, tags=run.tags, notes=run.notes, max_retries=run.max_retries,
-        timeout_s=run.timeout_s, env=run.env, parent=run.id,
+        processes=run.processes, seed=run.seed, priority=run.priority, tags=run.tags, notes=run.notes,
+        max_retries=run.max_retries, timeout_s=run.timeout_s, env=run.env, parent=run.id,
     )  # fmt: skip
 
 
@@ -163,6 +163,7 @@ def _queue(
         recipe=body.recipe,
         params=params,
         device=body.device,
+        processes=body.processes,
         seed=secrets.randbelow(MAX_SEED + 1) if body.seed is None else body.seed,
         priority=body.priority,
         tags=list(body.tags),

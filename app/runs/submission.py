@@ -24,6 +24,7 @@ class RunSpec:
     args: list[str] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
     device: str = "auto"
+    processes: int = 1
     seed: int = 0
     priority: int = 0
     tags: list[str] = field(default_factory=list)

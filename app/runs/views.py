@@ -3,7 +3,7 @@
 ```
 {"id": 12, "name": "rings", "slug": "rings-12", "experiment": "two-rings", "experiment_name": "Two rings",
  "recipe": "rings", "snapshot": null, "entrypoint": null, "args": [], "params": {"lr": 0.001}, "device": "auto",
- "seed": 7, "priority": 0, "tags": [], "notes": "", "max_retries": 0, "timeout_s": null, "env": {},
+ "processes": 1, "seed": 7, "priority": 0, "tags": [], "notes": "", "max_retries": 0, "timeout_s": null, "env": {},
  "parent": null, "owner": "ada",
  "state": "queued", "reason": null, "detail": null, "phase": null, "attempt": 0,
  "position": 3, "waiting_reason": "2 ahead of you",           (null unless queued)
@@ -26,6 +26,7 @@ from typing import Any
 
 from app.clock import rfc3339
 from app.models import Metric, Run, RunEvent
+from app.runs.placing import needs, place
 from app.runs.words import RunState
 
 Json = dict[str, Any]
@@ -105,6 +106,7 @@ def _definition(run: Run) -> Json:
         "args": run.args,
         "params": run.params,
         "device": run.device,
+        "processes": run.processes,
         "seed": run.seed,
         "priority": run.priority,
         "tags": run.tags,
@@ -186,31 +188,27 @@ def waiting_reason(run: Run, position: int, offers: Sequence[Offer], disk: str |
         now: for a run that waits before its next attempt.
     """
     taking = [offer for offer in offers if not offer.draining]
-    devices = {
-        str(device["device"]) for offer in taking for device in offer.devices if device.get("slots", 1)
-    }
+    there = [
+        [str(device["device"]) for device in offer.devices if device.get("slots", 1)] for offer in taking
+    ]
     if run.state != RunState.QUEUED:
         return ""
     if not offers:
         return "no worker is up"
     if not taking:
         return "the worker is shutting down"
-    if not fits(run.device, devices):
-        return f"needs {run.device}; available: {', '.join(sorted(devices)) or 'nothing'}"
+    places = [place(run.device, run.processes, devices, devices) for devices in there]
+    if not any(places):
+        available = ", ".join(sorted({device for devices in there for device in devices})) or "nothing"
+        return f"needs {needs(run.device, run.processes)}; available: {available}"
     if disk:
         return disk
     if run.not_before and run.not_before > now:
         return f"is tried again at {rfc3339(run.not_before)}"
-    return f"{position - 1} ahead of you" if position > 1 else "next; waits for a free slot"
-
-
-def fits(wanted: str, devices: set[str]) -> bool:
-    """Whether a device as asked for (auto, cpu, cuda, cuda:N, mps) is among the devices there are."""
-    if wanted == "auto":
-        return bool(devices)
-    if wanted == "cuda":
-        return any(device.startswith("cuda") for device in devices)
-    return wanted in devices
+    ahead = f"{position - 1} ahead of you" if position > 1 else "next"
+    if all(len(taken) > 1 for taken in places if taken):
+        return f"{ahead}; waits for {run.processes} free GPUs of one worker"
+    return ahead if position > 1 else f"{ahead}; waits for a free slot"
 
 
 def _duration(run: Run, now: datetime) -> float | None:

@@ -106,7 +106,7 @@ def test_what_is_submitted(home: Path) -> None:
     with scripted(in_turn(Answer(201, RUN))) as server:
         done = danlu(
             "submit", "rings", "--set", "lr=0.1", "-s", "hidden=[4, 8]", "-s", "note=a=b", "-s", "big=NaN", "-s", "huge=[1e400]",
-            "-e", "two rings", "--tag", "a", "--tag", "b", "--seed", "3", "--timeout", "60", "--json",
+            "-e", "two rings", "--tag", "a", "--tag", "b", "--seed", "3", "--processes", "2", "--timeout", "60", "--json",
             DANLU_HOME=str(home), DANLU_URL=server.url, DANLU_TOKEN="danlu_x",
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -116,6 +116,7 @@ def test_what_is_submitted(home: Path) -> None:
         "recipe": "rings",
         "params": {"lr": 0.1, "hidden": [4, 8], "note": "a=b", "big": "NaN", "huge": "[1e400]"},
         "device": "auto",
+        "processes": 2,
         "seed": 3,
         "tags": ["a", "b"],
         "timeout_s": 60,

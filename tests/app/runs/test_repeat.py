@@ -29,7 +29,14 @@ def test_curl_sends_exactly_the_body() -> None:
     "value", [0.001, 7, True, None, "val_acc", "7", "true", NASTY, [1, "a"], {"b": None}]
 )
 def test_cli_says_exactly_the_param(value: object) -> None:
-    body = {"experiment": "e", "recipe": "rings", "params": {"key": value}, "tags": ["a b"], "seed": 3}
+    body = {
+        "experiment": "e",
+        "recipe": "rings",
+        "params": {"key": value},
+        "tags": ["a b"],
+        "seed": 3,
+        "processes": 2,
+    }
     words = shell_words(repeat.cli(body), "danlu")
     key, _, text = words[words.index("--set") + 1].partition("=")
     try:
@@ -39,3 +46,4 @@ def test_cli_says_exactly_the_param(value: object) -> None:
     assert (key, read) == ("key", value)
     assert words[words.index("--tag") + 1] == "a b"
     assert words[words.index("--seed") + 1] == "3"
+    assert words[words.index("--processes") + 1] == "2"

@@ -71,7 +71,9 @@ def test_cancel_is_idempotent(rest: Rest) -> None:
 
 
 def test_retry_is_the_same_again_with_a_parent(rest: Rest) -> None:
-    first = rest.submit(recipe="rings", params={"lr": 0.5}, tags=["t"], notes="n", timeout_s=9.5, priority=3)
+    first = rest.submit(
+        recipe="rings", params={"lr": 0.5}, tags=["t"], notes="n", timeout_s=9.5, priority=3, processes=2
+    )
     rest.bring(first["id"], RunState.FAILED)
     again = rest.post(f"/runs/{first['id']}/retry").json()
     same = (
@@ -81,6 +83,7 @@ def test_retry_is_the_same_again_with_a_parent(rest: Rest) -> None:
         "tags",
         "notes",
         "device",
+        "processes",
         "priority",
         "timeout_s",
         "experiment",
@@ -101,9 +104,13 @@ def test_clone_merges_params_and_checks_them(rest: Rest) -> None:
         "b",
         first["id"],
     )
+    assert clone["processes"] == 1
     refused(rest.post(f"/runs/{first['id']}/clone", {"params": {"lr": 5}}), 422, "params.lr")
+    refused(rest.post(f"/runs/{first['id']}/clone", {"processes": 0}), 422, "processes")
     refused(rest.post(f"/runs/{first['id']}/clone", {"recipe": "free"}), 422, "recipe")
     assert len(rest.items()) == 2
+    several = rest.post(f"/runs/{first['id']}/clone", {"processes": 3}).json()
+    assert rest.post(f"/runs/{several['id']}/clone").json()["processes"] == several["processes"] == 3
 
 
 def test_patch_refuses_null_unknown_and_empty(rest: Rest) -> None:

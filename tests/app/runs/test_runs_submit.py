@@ -16,7 +16,7 @@ def test_a_run_is_stored_whole_with_defaults(rest: Rest) -> None:
         {
             "experiment": "Two Rings", "recipe": "rings", "params": {"lr": 0.5, "epochs": 3.0}, "name": " first ",
             "device": "cpu", "seed": 2**32 - 1, "priority": -100, "tags": ["a", "b", "a"], "notes": "x\ny",
-            "max_retries": 2, "timeout_s": 60,
+            "max_retries": 2, "processes": 64, "timeout_s": 60,
         },
     )  # fmt: skip
     assert answer.status_code == 201
@@ -29,6 +29,7 @@ def test_a_run_is_stored_whole_with_defaults(rest: Rest) -> None:
         f"first-{run['id']}",
     )
     assert (run["state"], run["position"], run["attempt"], run["tags"]) == ("queued", 1, 0, ["a", "b"])
+    assert run["processes"] == 64
     assert run["created_at"].endswith("Z")
     assert rest.get(f"/runs/{run['id']}").json() == run
 
@@ -36,6 +37,7 @@ def test_a_run_is_stored_whole_with_defaults(rest: Rest) -> None:
 def test_what_is_left_out_has_defaults(rest: Rest) -> None:
     run = rest.submit(recipe="rings")
     assert (run["name"], run["device"], run["priority"], run["notes"]) == ("rings", "auto", 0, "")
+    assert run["processes"] == 1
     assert 0 <= run["seed"] < 2**32
     assert rest.submit(recipe="rings")["experiment"] == run["experiment"] == "exp"
     assert len(rest.get("/experiments").json()["items"]) == 1
@@ -68,6 +70,12 @@ BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"tags": ["ok", "y" * 65]}, "tags.1"),
     ({"notes": "n" * 20_001}, "notes"),
     ({"max_retries": -1}, "max_retries"),
+    ({"processes": 0}, "processes"),
+    ({"processes": 65}, "processes"),
+    ({"processes": True}, "processes"),
+    ({"processes": "2"}, "processes"),
+    ({"processes": 2.5}, "processes"),
+    ({"processes": None}, "processes"),
     ({"timeout_s": 0}, "timeout_s"),
     ({"timeout_s": True}, "timeout_s"),
     ({"parent": 0}, "parent"),
@@ -89,6 +97,10 @@ def test_each_wrong_field_is_refused_by_its_name(rest: Rest) -> None:
     for bad, name in BAD_FIELDS:
         refused(rest.post("/runs", {"experiment": "exp", "recipe": "free", **bad}), 422, name)
     assert rest.items() == []
+    number = refused(rest.post("/runs", {"experiment": "exp", "recipe": "free", "processes": 65}), 422)
+    assert number["fields"]["processes"] == "Must be from 1 to 64"
+    schema = rest.get("/openapi.json").json()["components"]["schemas"]["RunCreate"]["properties"]["processes"]
+    assert (schema["type"], schema["minimum"], schema["maximum"], schema["default"]) == ("integer", 1, 64, 1)
 
 
 BAD_PARAMS: list[tuple[dict[str, Any], str, str]] = [
