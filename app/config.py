@@ -56,7 +56,10 @@ class Settings(BaseSettings):
     worker_name: str | None = Field(None, description="Name of the worker; the host's name by default.")
     preload: str = Field("", description="Modules imported before a run is forked, comma separated.")
     threads: int = Field(
-        0, ge=0, le=1024, description="torch threads of a CPU run; 0: cores divided by slots."
+        0,
+        ge=0,
+        le=1024,
+        description="torch threads of a run's process; 0: cores divided by slots and processes.",
     )
     poll_seconds: float = Field(
         0.2, ge=0.05, le=60, description="How often the worker looks for queued runs."

@@ -17,7 +17,8 @@ MAX_LINES = 300
 MAX_FUNCTION = 50
 CORE = (
     "app.clock", "app.config", "app.db", "app.disk", "app.errors", "app.experiments.slugs", "app.migrate", "app.models",
-    "app.paths", "app.runs.logfile", "app.runs.queue", "app.runs.states", "app.runs.untrusted", "app.runs.words", "app.workers",
+    "app.paths", "app.runs.logfile", "app.runs.placing", "app.runs.queue", "app.runs.states",
+    "app.runs.untrusted", "app.runs.words", "app.workers",
 )  # fmt: skip
 SQL_MODULES = ("endings", "queries", "queue", "states", "store", "db", "migrate", "models", "sql")
 

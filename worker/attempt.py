@@ -28,7 +28,8 @@ class Attempt:
     """A claimed run and its process."""
 
     claimed: Claimed
-    device: Device
+    devices: tuple[Device, ...]
+    """All that it occupies."""
     handle: Handle
     news: News
     asked: Asked | None = None
@@ -66,8 +67,11 @@ class Attempt:
         )
 
 
-def make_ready(settings: Settings, claimed: Claimed, device: Device) -> LaunchSpec:
+def make_ready(settings: Settings, claimed: Claimed, devices: tuple[Device, ...]) -> LaunchSpec:
     """Make the run's folder and what belongs in it, and say how the attempt is started.
+
+    Args:
+        devices: one, or a GPU for each of the run's processes.
 
     Raises:
         OSError: the folder cannot be made or written.
@@ -88,10 +92,11 @@ def make_ready(settings: Settings, claimed: Claimed, device: Device) -> LaunchSp
         recipe=definition["recipe"] or "",
         recipes_dir=settings.recipes_dir,
         params=definition["params"],
-        device=device.kind,
-        visible_devices=device.visible,
+        device=devices[0].kind,
+        visible_devices=",".join(device.visible for device in devices),
         seed=definition["seed"],
-        threads=threads_for(device, settings.threads),
+        threads=threads_for(devices[0], settings.threads, claimed.processes),
+        processes=claimed.processes,
         env=definition["env"],
         log_limit=settings.log_limit_mib << 20,
         fence_after=settings.fence_seconds,

@@ -10,6 +10,7 @@ from app.config import Settings
 from app.db import Database
 from app.disk import shortage
 from app.runs import queue
+from app.runs.placing import refusal
 from app.runs.queue import Claimed
 from app.workers.queries import live_workers
 from worker.away import Politeness
@@ -25,11 +26,11 @@ _DISK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Found:
-    """A claimed run. `device` is None where none offers what it asks for; `there` lists what is offered."""
+    """A claimed run with its devices. There are none where nobody offers what it asks for; `why` says so."""
 
     claimed: Claimed
-    device: Device | None
-    there: str = ""
+    devices: tuple[Device, ...]
+    why: str = ""
 
 
 class Claimer:
@@ -77,7 +78,7 @@ class Claimer:
         """Claim a run, if one can be started now.
 
         Args:
-            used: runs on each device.
+            used: runs on each device; one that has several GPUs counts on each of them.
         """
         now = time.monotonic()
         if now < self._after or not (self._looks.due and self._claims.due):
@@ -95,14 +96,12 @@ class Claimer:
         found: Found | None = None
         with self._claims.guard(), self._database.write() as session:
             claimed = queue.claim(session, self._worker_id, free, utcnow())
-            if claimed is not None and claimed.device is not None:
-                found = Found(claimed, self._devices[claimed.device])
-            elif claimed is not None:
-                found = Found(claimed, None)
+            if claimed is not None:
+                found = Found(claimed, tuple(self._devices[name] for name in claimed.devices))
         # A claim whose commit failed is no claim; one that went through unheard is given back by the reconciliation.
         if found is None or self._claims.failing:
             return None
-        return found if found.device is not None else Found(found.claimed, None, self._there())
+        return found if found.devices else Found(found.claimed, (), self._refusal(found.claimed))
 
     def _anything_due(self) -> bool:
         with self._looks.guard(), self._database.read() as session:
@@ -120,9 +119,13 @@ class Claimer:
             return []
         return free_devices(self._devices.values(), used)
 
-    def _there(self) -> str:
-        """The devices that live workers offer, for a person."""
-        names = set(self._devices)
+    def _refusal(self, claimed: Claimed) -> str:
+        """Why nobody can serve a run, with the devices that live workers offer, for a person."""
+        offers: dict[str, list[str]] = {}
         with self._looks.guard(), self._database.read() as session:
-            names |= {str(entry["device"]) for worker in live_workers(session) for entry in worker.devices}
-        return ", ".join(sorted(names)) or "none"
+            for worker in live_workers(session):
+                names = [str(entry["device"]) for entry in worker.devices]
+                offers[worker.name] = [*offers.get(worker.name, []), *names]
+        return refusal(
+            claimed.asked_device, claimed.processes, offers or {"this worker": list(self._devices)}
+        )

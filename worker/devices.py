@@ -81,12 +81,14 @@ def free_devices(devices: Iterable[Device], used: Mapping[str, int]) -> list[str
     return [item.device for item in devices if used.get(item.device, 0) < item.slots]
 
 
-def threads_for(device: Device, setting: int) -> int:
-    """Torch threads of a run: the setting, or the cores shared out among the CPU slots (all of them for a GPU)."""
+def threads_for(device: Device, setting: int, processes: int = 1) -> int:
+    """Torch threads of each process of a run: the setting, or the cores shared out among the CPU slots (all of them for a
+    GPU) and then among the run's processes.
+    """
     if setting > 0:
         return setting
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, cores // (device.slots if device.kind == "cpu" else 1))
+    return max(1, cores // (device.slots if device.kind == "cpu" else 1) // processes)
 
 
 def torch_version() -> str | None:

@@ -18,7 +18,7 @@ from app.runs.words import Reason
 from app.workers.queries import MetricSummary, report
 from worker.attempt import Attempt, make_ready
 from worker.away import Politeness
-from worker.claiming import Claimer, Found
+from worker.claiming import Claimer
 from worker.devices import Device
 from worker.endings import Ending, Recorder
 from worker.judge import Judge
@@ -206,19 +206,21 @@ class Work:
     def _claim(self) -> bool:
         if self.draining:
             return False
-        found = self.claimer.next(Counter(attempt.device.device for attempt in self.attempts.values()))
+        occupied = (device.device for attempt in self.attempts.values() for device in attempt.devices)
+        found = self.claimer.next(Counter(occupied))
         if found is None:
             return False
         self.heart.hold(found.claimed.run_id, found.claimed.token, lambda: None)
-        if found.device is None:
-            self.recorder.add(Ending(found.claimed, _no_device(found)))
+        if found.devices:
+            self._start(found.claimed, found.devices)
         else:
-            self._start(found.claimed, found.device)
+            outcome = Outcome(Fate.FINISH, Reason.BAD_DEVICE, clean(found.why))
+            self.recorder.add(Ending(found.claimed, outcome))
         return True
 
-    def _start(self, claimed: Claimed, device: Device) -> None:
+    def _start(self, claimed: Claimed, devices: tuple[Device, ...]) -> None:
         try:
-            spec = make_ready(self.settings, claimed, device)
+            spec = make_ready(self.settings, claimed, devices)
             news = News(spec.run_dir)
             handle = self.launcher.submit(spec)
         except OSError as error:
@@ -227,13 +229,7 @@ class Work:
             outcome = decide(Facts(lost, claimed.attempt))
             self.recorder.add(Ending(claimed, replace(outcome, wait_s=wait_s)))
             return
-        self.attempts[claimed.run_id] = Attempt(claimed, device, handle, news)
+        self.attempts[claimed.run_id] = Attempt(claimed, devices, handle, news)
         self.heart.hold(claimed.run_id, claimed.token, lambda: self.launcher.renew(handle))
-        log.info("run %s: attempt %s starts on %s", claimed.run_id, claimed.attempt, device.device)
-
-
-def _no_device(found: Found) -> Outcome:
-    asked = clean(found.claimed.asked_device)
-    return Outcome(
-        Fate.FINISH, Reason.BAD_DEVICE, f"no worker offers the device {asked}; there is: {found.there}"
-    )
+        names = ", ".join(device.device for device in devices)
+        log.info("run %s: attempt %s starts on %s", claimed.run_id, claimed.attempt, names)

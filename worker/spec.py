@@ -27,6 +27,9 @@ class LaunchSpec:
     """CUDA_VISIBLE_DEVICES; empty hides every GPU."""
     seed: int = 0
     threads: int = 1
+    """Of torch, in each process."""
+    processes: int = 1
+    """How many train together; on CUDA there are as many devices in `visible_devices`."""
     env: dict[str, str] = field(default_factory=dict)
     log_limit: int = 64 << 20
     fence_after: float = 40.0
@@ -44,12 +47,14 @@ class LaunchSpec:
 
     def environment(self) -> dict[str, str]:
         """All variables that are set for the run, above the worker's allow-listed ones."""
+        processes = {"DANLU_PROCESSES": str(self.processes)} if self.processes > 1 else {}
         return {
             **self.env,
             **self.markers(),
             "DANLU_PARAMS": json.dumps(self.params),
             "DANLU_DEVICE": self.device,
             "DANLU_SEED": str(self.seed),
+            **processes,
             "CUDA_VISIBLE_DEVICES": self.visible_devices,
             "PYTHONUNBUFFERED": "1",
         }

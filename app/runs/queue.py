@@ -7,15 +7,16 @@ longer its own: `LostLease`, and the worker must stop what it started.
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, false, not_, or_, select, update
 
 from app.db import ReadSession, WriteSession
 from app.errors import Conflict
 from app.models import Experiment, Run, Worker
 from app.runs import states
 from app.runs.endings import end, finish, reclaim, release
+from app.runs.placing import Asks, gpus, place, table, waits_for_gpus
 from app.runs.submission import Idempotency, RunSpec, find_replay, submit
 from app.runs.words import Reason, RunState
 
@@ -33,44 +34,73 @@ SHOWN_LEASE = timedelta(seconds=60)
 class Claimed:
     """A run that is now the worker's, with all it needs to start it.
 
-    `device` is None when no worker that lives offers what the run asks for: fail it with `bad_device`.
+    `devices` is empty when no worker that lives offers what the run asks for: fail it with `bad_device`. It holds several
+    GPUs for a run of as many processes; all of them are the run's until it ends.
     """
 
     run_id: int
     token: str
     attempt: int
-    device: str | None
+    devices: tuple[str, ...]
     asked_device: str
     experiment_slug: str
     run_slug: str
     definition: dict[str, Any]
 
+    @property
+    def device(self) -> str | None:
+        """The first of its devices."""
+        return self.devices[0] if self.devices else None
+
+    @property
+    def processes(self) -> int:
+        """How many train together."""
+        return int(self.definition["processes"])
+
 
 def anything_due(session: ReadSession, now: datetime) -> bool:
     """Whether a claim could find something: asked first, so that an idle worker takes no write lock."""
-    due = or_(Run.not_before.is_(None), Run.not_before <= now)
-    return session.scalar(select(Run.id).where(Run.state == RunState.QUEUED, due).limit(1)) is not None
+    return session.scalar(select(Run.id).where(_is_due(now)).limit(1)) is not None
 
 
 def claim(session: WriteSession, worker_id: str, free: list[str], now: datetime) -> Claimed | None:
-    """Take the next run for one of the free devices: highest priority first, then oldest.
+    """Take the next run for the free devices: highest priority first, then oldest.
 
-    1. Among queued runs that are due, find the first whose device is free here (`auto` takes the first free one,
-       an accelerator before the CPU), or that asks for a device which no live worker offers.
+    1. Among queued runs that are due, find the first that can start here (`app.runs.placing` says on what), or that
+       no live worker could ever start.
     2. Lock it (rows locked by others are skipped) and take the edge to running with a fresh token.
+
+    A run that asks for several GPUs would starve if each GPU that becomes free went to the next small run. So from the
+    first run on that waits for GPUs of this worker, no run behind it in the queue gets one of them; runs on the CPU, and
+    those before it, go on. It waits for no longer than the runs before it and those on the GPUs already take.
 
     Args:
         worker_id: the caller's registration.
         free: concrete devices with a free slot, accelerators first (`["cuda:0", "cpu"]`); with none, only runs are
-            found whose device nobody offers, which must not wait for a slot to fail.
+            found that nobody can serve, which must not wait for a slot to fail.
     """
-    offered = _offered_devices(session)
-    wanted = {"auto", *free} if free else set()
-    wanted |= {"cuda"} if any(device.startswith("cuda") for device in free) else set()
-    run = _next_due(session, sorted(wanted), sorted(offered | {"auto"}), now)
+    offers = _offers(session)
+    here = list(dict.fromkeys([*offers.get(worker_id, []), *free]))
+    first = _first_that_waits(session, free, here, now)
+    kept = gpus(free) if first is not None else []
+    rest = [device for device in free if device not in kept]
+    can_start = _suits(table(here, lambda asked, processes: bool(place(asked, processes, rest, here))))
+    if first is not None:
+        earlier = _suits(table(here, lambda asked, processes: bool(place(asked, processes, free, here))))
+        can_start = or_(can_start, and_(earlier, _stands_before(first)))
+    hopeless = not_(_suits(_possible([*offers.values(), here])))
+    run = _next_due(session, or_(can_start, hopeless), now)
     if run is None:
         return None
-    device = _place(run.device, free)
+    behind = first is not None and (-run.priority, run.id) > (-first.priority, first.id)
+    devices = place(run.device, run.processes, rest if behind else free, here)
+    return _take(session, run, worker_id, devices, now)
+
+
+def _take(
+    session: WriteSession, run: Run, worker_id: str, devices: tuple[str, ...], now: datetime
+) -> Claimed:
+    """The edge to running, with a fresh token."""
     token = str(uuid.uuid4())
     worker = session.get_one(Worker, worker_id)
     states.transition(
@@ -85,7 +115,7 @@ def claim(session: WriteSession, worker_id: str, free: list[str], now: datetime)
             Run.lease_expires_at: now + SHOWN_LEASE,
             Run.attempt: Run.attempt + 1,
             Run.worker_id: worker_id,
-            Run.resolved_device: device,
+            Run.resolved_device: devices[0] if devices else None,
             Run.phase: "starting",
             Run.started_at: run.started_at or now,
             Run.not_before: None,
@@ -97,7 +127,7 @@ def claim(session: WriteSession, worker_id: str, free: list[str], now: datetime)
         run_id=run.id,
         token=token,
         attempt=run.attempt,
-        device=device,
+        devices=devices,
         asked_device=run.device,
         experiment_slug=experiment.slug,
         run_slug=run.slug,
@@ -118,6 +148,7 @@ def definition(run: Run, experiment_slug: str) -> dict[str, Any]:
         "args": run.args,
         "params": run.params,
         "device": run.device,
+        "processes": run.processes,
         "seed": run.seed,
         "tags": run.tags,
         "timeout_s": run.timeout_s,
@@ -173,36 +204,66 @@ def request_cancel(session: WriteSession, run_id: int, *, actor: str, now: datet
     return run
 
 
-def _next_due(session: WriteSession, wanted: list[str], offered: list[str], now: datetime) -> Run | None:
+class _Place(NamedTuple):
+    """Where a run stands in the queue."""
+
+    priority: int
+    id: int
+
+
+def _first_that_waits(
+    session: WriteSession, free: list[str], here: list[str], now: datetime
+) -> _Place | None:
+    """The first due run that waits for several GPUs of this worker; None too where there is none to keep for it."""
+    waits = table(here, lambda asked, processes: waits_for_gpus(asked, processes, free, here))
+    if not waits or not gpus(free):
+        return None
+    # Without a lock, and so whoever else holds the row: passed over, it would lose the GPUs to runs behind it.
+    due = select(Run.priority, Run.id).where(_is_due(now), _suits(waits))
+    row = session.execute(due.order_by(Run.priority.desc(), Run.id).limit(1)).first()
+    return None if row is None else _Place(row[0], row[1])
+
+
+def _next_due(session: WriteSession, wanted: ColumnElement[bool], now: datetime) -> Run | None:
     return session.scalars(
         select(Run)
-        .where(
-            Run.state == RunState.QUEUED,
-            or_(Run.not_before.is_(None), Run.not_before <= now),
-            or_(Run.device.in_(wanted), Run.device.not_in(offered)),
-            Run.deleted_at.is_(None),
-        )
+        .where(_is_due(now), wanted)
         .order_by(Run.priority.desc(), Run.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).first()
 
 
-def _offered_devices(session: WriteSession) -> set[str]:
-    """Every device name that some live worker could serve."""
-    offered: set[str] = set()
-    for devices in session.scalars(select(Worker.devices).where(Worker.state != "gone")):
-        for entry in devices:
-            if entry.get("slots", 1) > 0:
-                offered.add(entry["device"])
-    if any(device.startswith("cuda") for device in offered):
-        offered.add("cuda")
-    return offered
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    soon_enough = or_(Run.not_before.is_(None), Run.not_before <= now)
+    return and_(Run.state == RunState.QUEUED, soon_enough, Run.deleted_at.is_(None))
 
 
-def _place(asked: str, free: list[str]) -> str | None:
-    if asked == "auto":
-        return free[0]
-    if asked == "cuda":
-        return next((device for device in free if device.startswith("cuda")), None)
-    return asked if asked in free else None
+def _suits(asks: list[Asks]) -> ColumnElement[bool]:
+    """Whether what a run asks for is in the table."""
+    rows = (
+        and_(Run.device == asked, Run.processes.between(least, greatest)) for asked, least, greatest in asks
+    )
+    return or_(false(), *rows)
+
+
+def _stands_before(place: _Place) -> ColumnElement[bool]:
+    return or_(Run.priority > place.priority, and_(Run.priority == place.priority, Run.id < place.id))
+
+
+def _possible(offers: list[list[str]]) -> list[Asks]:
+    """What some live worker could start, were all of it free."""
+    devices = list(dict.fromkeys(device for there in offers for device in there))
+
+    def suits(asked: str, processes: int) -> bool:
+        # Where nothing at all is offered just now, what would take anything waits.
+        anything = asked == "auto" and (processes == 1 or not devices)
+        return anything or any(place(asked, processes, there, there) for there in offers)
+
+    return table(devices, suits)
+
+
+def _offers(session: WriteSession) -> dict[str, list[str]]:
+    """The names of the devices of each live worker, accelerators first."""
+    rows = session.execute(select(Worker.id, Worker.devices).where(Worker.state != "gone"))
+    return {row[0]: [entry["device"] for entry in row[1] if entry.get("slots", 1) > 0] for row in rows}

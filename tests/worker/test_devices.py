@@ -76,6 +76,10 @@ def test_threads() -> None:
     assert threads_for(CPU, 3) == 3
     assert threads_for(Device("cpu", "", 10_000), 0) == 1
     assert threads_for(GPUS[0], 0) >= threads_for(CPU, 0) >= 1
+    whole = threads_for(GPUS[0], 0)
+    assert threads_for(GPUS[0], 0, 2) == max(1, whole // 2)
+    assert threads_for(CPU, 0, 64) == 1
+    assert threads_for(CPU, 3, 2) == 3
 
 
 def test_this_machine_offers_its_cpu() -> None:

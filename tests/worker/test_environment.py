@@ -22,11 +22,13 @@ def test_a_spec_survives_its_file(tmp_path: Path) -> None:
     (tmp_path / ".danlu").mkdir()
     spec = LaunchSpec(
         run_id=3, attempt=2, run_dir=tmp_path, recipe="rings", recipes_dir=tmp_path / "r", params={"é": [1, None]},
-        device="cuda", visible_devices="GPU-1", seed=2**32 - 1, threads=4, env={"A": "b"}, log_limit=9,
+        device="cuda", visible_devices="GPU-1", seed=2**32 - 1, threads=4, processes=2, env={"A": "b"}, log_limit=9,
     )  # fmt: skip
     spec.save()
     assert load_spec(tmp_path) == spec
     assert spec.environment()["DANLU_RUN_ID"] == "3"
+    assert spec.environment()["DANLU_PROCESSES"] == "2"
+    assert "DANLU_PROCESSES" not in LaunchSpec(**{**spec.__dict__, "processes": 1}).environment()
     assert LaunchSpec(**{**spec.__dict__, "env": {"DANLU_RUN_ID": "9"}}).environment()["DANLU_RUN_ID"] == "3"
 
 
