@@ -82,7 +82,12 @@ def entries(folder: Path, kind: str) -> list[Entry]:
             value = json.loads(path.read_bytes())
             found.append(
                 Entry(
-                    path.with_suffix(".pt"), kind, int(name["serial"]), value["sha256"], int(value["bytes"]), value
+                    path.with_suffix(".pt"),
+                    kind,
+                    int(name["serial"]),
+                    value["sha256"],
+                    int(value["bytes"]),
+                    value,
                 )
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -180,7 +185,7 @@ def _write_state(path: Path, state: Mapping[str, Any]) -> tuple[str, int]:
     with beside(path) as file:
         hashed = _Hashed(file)
         try:
-            torch.save(dict(state), hashed)
+            torch.save(dict(state), hashed)  # type: ignore[arg-type] # write and flush are all it uses
         finally:
             hashed.finish()
         unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(file.name)
@@ -234,7 +239,8 @@ class _Hashed:
         done = 0
         while not self._over or done < self.written:
             with self._news:
-                self._news.wait_for(lambda: self._over or self.written - done >= _CHUNK)
+                while not self._over and self.written - done < _CHUNK:
+                    self._news.wait()
                 until = self.written
             while done < until:
                 count = os.preadv(self._file.fileno(), [buffer[: until - done]], done)

@@ -117,7 +117,9 @@ def batches_of(
     return found
 
 
-def _loader(data: Dataset[Any], name: str, batch_size: int, shuffle: bool, num_workers: int) -> DataLoader[Any]:
+def _loader(
+    data: Dataset[Any], name: str, batch_size: int, shuffle: bool, num_workers: int
+) -> DataLoader[Any]:
     if isinstance(data, IterableDataset):
         return DataLoader(data, batch_size=batch_size, num_workers=num_workers)
     if not len(data):  # type: ignore[arg-type]
@@ -195,7 +197,7 @@ class _TensorBatches(Batches):
         if self._chosen is not None:
             order = self._chosen[order]
         order = order.to(self._tensors[0].device)
-        return self._slices(order.split(batch_size)[skip:])
+        return self._slices(order.split(batch_size)[skip:])  # type: ignore[no-untyped-call]
 
     def _slices(self, batches: Sequence[Tensor]) -> Iterator[Piece]:
         for indices in batches:
@@ -234,8 +236,7 @@ class _LoaderBatches(Batches):
             timeout=loader.timeout, multiprocessing_context=loader.multiprocessing_context,
         )  # fmt: skip
         return (
-            Piece(batch, size, total)
-            for batch, (size, total) in zip(own, shards.sizes[skip:], strict=True)
+            Piece(batch, size, total) for batch, (size, total) in zip(own, shards.sizes[skip:], strict=True)
         )
 
 
@@ -294,7 +295,11 @@ def _generators(loader: DataLoader[Any]) -> list[torch.Generator]:
 
 
 def _tell_epoch(loader: DataLoader[Any], epoch: int) -> None:
-    for sampler in (loader.sampler, getattr(loader.batch_sampler, "sampler", loader.batch_sampler)):
+    samplers: tuple[Any, ...] = (
+        loader.sampler,
+        getattr(loader.batch_sampler, "sampler", loader.batch_sampler),
+    )
+    for sampler in samplers:
         if hasattr(sampler, "set_epoch"):
             sampler.set_epoch(epoch)
 
@@ -311,7 +316,9 @@ def size_of(batch: Any) -> int:
     shape = getattr(batch, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) else 1
-    inside = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
+    inside = (
+        batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
+    )
     for value in inside:
         if isinstance(value, Mapping | list | tuple) or hasattr(value, "shape"):
             return size_of(value)

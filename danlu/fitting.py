@@ -92,14 +92,16 @@ class Options:
 
 def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) -> Any:
     """Train as the options say; the body of `Trainer.fit`."""
-    trainer._quiet = options.quiet
+    trainer.quiet = options.quiet
     trainer.calls += 1
     trainer.folder = _folder(trainer, options)
     resume = options.resume if options.resume is not None else trainer.run is not None
     if options.devices > 1 and "WORLD_SIZE" not in os.environ:
         alone = replace(options, devices=1, resume=resume)
         trainer.calls -= 1
-        ranks.launch(options.devices, lambda: fit(trainer, train_data, val_data, alone) and None, _threads(options))
+        ranks.launch(
+            options.devices, lambda: fit(trainer, train_data, val_data, alone) and None, _threads(options)
+        )
         trainer.calls += 1
         resuming.adopt(trainer)
         return history(trainer)
@@ -107,16 +109,25 @@ def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) ->
     _settle(trainer, options)
     resuming.unrest(trainer)
     shard, device = trainer.ranks.shard, trainer.device
-    common = {"batch_size": options.batch_size, "num_workers": options.num_workers, "device": device, "shard": shard}
+    common: dict[str, Any] = {
+        "batch_size": options.batch_size,
+        "num_workers": options.num_workers,
+        "device": device,
+        "shard": shard,
+    }
     train = batches_of(train_data, name="train_data", shuffle=options.shuffle, **common)
     val = None if val_data is None else batches_of(val_data, name="val_data", **common)
     trainer.monitor, trainer.mode = _monitor(trainer, options, validated=val is not None), options.mode
     log_every = 25 if options.log_every is None else options.log_every
     plan = Plan(
-        options.val_every, log_every, options.gradient_accumulation_steps, options.grad_clip_norm, options.nonfinite
+        options.val_every,
+        log_every,
+        options.gradient_accumulation_steps,
+        options.grad_clip_norm,
+        options.nonfinite,
     )
-    trainer._loop = Loop(trainer, plan, trainer.precision, train, val)
-    trainer._callbacks = Callbacks(_callbacks(trainer, options), first=trainer.ranks.first)
+    trainer.loop = Loop(trainer, plan, trainer.precision, train, val)
+    trainer.callbacks = Callbacks(_callbacks(trainer, options), first=trainer.ranks.first)
     with _stoppable(trainer):
         if resuming.begin(trainer, options.epochs, resume=resume):
             _train(trainer)
@@ -126,22 +137,26 @@ def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) ->
 def _train(trainer: "Trainer") -> None:
     """Run the loop, and end well whatever it ends by."""
     trainer.stopping = False
-    saver = next((item for item in trainer._callbacks.all if isinstance(item, ModelCheckpoint)), None)
-    trainer._model = trainer.net if trainer.update is not None else trainer.ranks.wrap(trainer.net)
+    saver = next((item for item in trainer.callbacks.all if isinstance(item, ModelCheckpoint)), None)
+    trainer.model = trainer.net if trainer.update is not None else trainer.ranks.wrap(trainer.net)
     trouble: list[BaseException] = []
     try:
+        if trainer.run is not None and trainer.ranks.first:
+            trainer.run.phase("training")
         trainer.tell("on_fit_start")
-        trainer.progress.done = trainer._loop.run(trainer.goal)
+        trainer.progress.done = trainer.loop.run(trainer.goal)
         if saver is not None:
             saver.save(trainer)
         if not trainer.progress.done:
-            trainer.say(f"asked to stop: saved in epoch {trainer.progress.epoch + 1} at step {trainer.progress.step}")
+            trainer.say(
+                f"asked to stop: saved in epoch {trainer.progress.epoch + 1} at step {trainer.progress.step}"
+            )
     except BaseException as error:
-        trainer._callbacks.tell_all("on_exception", trainer, error)
+        trainer.callbacks.tell_all("on_exception", trainer, error)
         raise
     finally:
-        trainer._model = trainer.net
-        trouble = trainer._callbacks.tell_all("on_fit_end", trainer)
+        trainer.model = trainer.net
+        trouble = trainer.callbacks.tell_all("on_fit_end", trainer)
         resuming.rest(trainer, saver)
     if trouble:
         raise trouble[0]
@@ -176,6 +191,8 @@ def _settle(trainer: "Trainer", options: Options) -> None:
         trainer.precision = Precision(options.mixed_precision, device)
     if trainer.run is not None and trainer.ranks.first:
         trainer.board = trainer.run.board
+    if trainer.ranks.rank > 0 and trainer.progress.fit == 0:
+        torch.manual_seed(torch.initial_seed() + trainer.ranks.rank)  # or all would drop the same outputs
 
 
 def _device(trainer: "Trainer", options: Options) -> torch.device:
@@ -257,22 +274,22 @@ def monitored(
 def _stoppable(trainer: "Trainer") -> Iterator[None]:
     """Inside, SIGTERM makes the training save and end; outside of a run the process then ends as SIGTERM does."""
     if trainer.run is not None:
-        trainer._asked = trainer.run.should_stop
+        trainer.asked = trainer.run.should_stop
         yield
         return
     here = threading.current_thread() is threading.main_thread()
     if not here or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        trainer._asked = bool
+        trainer.asked = bool
         yield
         return
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
-    trainer._asked = asked.is_set
+    trainer.asked = asked.is_set
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        trainer._asked = bool
+        trainer.asked = bool
     if asked.is_set():
         sys.exit(128 + signal.SIGTERM)
 
@@ -282,13 +299,13 @@ def _stoppable(trainer: "Trainer") -> Iterator[None]:
 
 def accumulation(trainer: "Trainer") -> int:
     """Batches of one optimizer step."""
-    return int(trainer._loop.accumulation)
+    return int(trainer.loop.accumulation)
 
 
 def history(trainer: "Trainer") -> Any:
     """The history as a pandas DataFrame where pandas is installed, else as it is."""
     try:
-        import pandas as pd
+        import pandas as pd  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
         return trainer.history
     return pd.DataFrame(trainer.history)
@@ -304,13 +321,17 @@ def own_loss(outputs: Any) -> dict[str, Any]:
     if loss is None and isinstance(outputs, Tensor) and outputs.ndim == 0:
         loss = outputs
     if loss is None:
-        raise ValueError("there is no loss: give the Trainer a loss_fn or a step, or let the network return its loss")
+        raise ValueError(
+            "there is no loss: give the Trainer a loss_fn or a step, or let the network return its loss"
+        )
     return {"loss": loss}
 
 
 def shown(value: Any) -> str:
     """The shape of a tensor, for messages."""
-    return f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"of type {type(value).__name__}"
+    return (
+        f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"of type {type(value).__name__}"
+    )
 
 
 def load_weights(net: nn.Module, weights: Any, where: str) -> None:

@@ -98,7 +98,7 @@ class Loop:
     def generators(self) -> dict[str, Any]:
         """The random generators' states for a checkpoint: at the start of the epoch, and now."""
         now = self._now or rng.capture(self._generators)
-        return {"start": self.drawn if self._trainer.progress.batch else now, "now": now}
+        return {"start": self.drawn or now, "now": now}
 
     def resume(self, meter: Mapping[str, Any] | None, generators: dict[str, Any]) -> None:
         """Go on from a checkpoint in the next `run`."""
@@ -168,7 +168,7 @@ class Loop:
             logs |= {f"val_{name}": value for name, value in found.items()}
         trainer.schedule("epoch")
         trainer.schedule("metric", logs)
-        progress.epoch, progress.batch = progress.epoch + 1, 0
+        progress.epoch, progress.batch, self.drawn = progress.epoch + 1, 0, {}
         progress.history.append({"epoch": progress.epoch, **logs})
         self.meter.reset()
         trainer.report(self._train.length)
@@ -188,7 +188,7 @@ class Loop:
         else:
             outputs = self._learn(batch, piece)
         if outputs:
-            account(trainer, self.meter, outputs, piece.size)
+            account(self.meter, outputs, piece.size)
         progress.batch += 1
         if progress.step != before:
             self._stepped()
@@ -217,9 +217,9 @@ class Loop:
         with trainer.unsynced(last):
             precision.backward(loss if share == 1 else loss * share)
         value = self._check.value()
-        if not math.isfinite(value) or self._plan.nonfinite == "skip":
-            if not self._finite_everywhere(value):
-                return {}
+        doubtful = not math.isfinite(value) or self._plan.nonfinite == "skip"
+        if doubtful and not self._finite_everywhere(value):
+            return {}
         progress.opened += 1
         if last:
             self._update()
@@ -270,7 +270,7 @@ class Loop:
         trainer.tell("on_log", {"loss": mean, "lr": trainer.lr} if mean is not None else {"lr": trainer.lr})
 
 
-def account(trainer: "Trainer", meter: Meter, outputs: Mapping[str, Any], size: int) -> None:
+def account(meter: Meter, outputs: Mapping[str, Any], size: int) -> None:
     """Add the outputs of one batch to a meter.
 
     Raises:
@@ -308,7 +308,7 @@ def evaluate(
                 return None
             with precision.autocast():
                 outputs = trainer.outputs(to_device(piece.batch, trainer.device))
-            account(trainer, meter, outputs, piece.size)
+            account(meter, outputs, piece.size)
             count += 1
     if not count:
         raise ValueError("val_data is empty: it gave no batch")

@@ -72,7 +72,9 @@ class Meter:
                 states = ranks.gather(metric.state_dict())
                 if len(states) > 1:
                     metric.merge(states)
-                found.append(torch.as_tensor(metric.compute(), device=self._device).to(self._dtype).reshape(()))
+                found.append(
+                    torch.as_tensor(metric.compute(), device=self._device).to(self._dtype).reshape(())
+                )
             except Exception as error:
                 error.add_note(f"raised by the metric {name!r} at the end of a pass")
                 raise
@@ -111,4 +113,6 @@ def check_names(names: Sequence[str]) -> None:
     """
     for name in names:
         if not isinstance(name, str) or not name or name in {"loss", "lr", "epoch", "step"} or "/" in name:
-            raise ValueError(f"a metric cannot be called {name!r}: use a word that is not loss, lr, epoch or step")
+            raise ValueError(
+                f"a metric cannot be called {name!r}: use a word that is not loss, lr, epoch or step"
+            )

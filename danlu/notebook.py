@@ -110,8 +110,11 @@ def _say_nothing(_text: str) -> None:
 
 
 def _run_id() -> str | None:
-    """The run of Danlu that this process is, if it is one."""
-    return os.environ.get("DANLU_RUN_ID") or None
+    """The run of Danlu that this process is, or belongs to as one of its children."""
+    from danlu.running import current_run
+
+    run = current_run()
+    return str(run.id) if run else os.environ.get("DANLU_RUN_ID") or None
 
 
 def _split(args: str) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class FiniteCheck:
         self._cuda = device.type == "cuda"
         if self._cuda:
             self._number = torch.empty((), dtype=torch.float32, pin_memory=True)
-            self._arrived = torch.cuda.Event()
+            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._loss: torch.Tensor | None = None
 
     def watch(self, loss: torch.Tensor) -> None:

@@ -24,13 +24,14 @@ _ECHO_SECONDS = 5.0
 _SHUTDOWN_SECONDS = 300
 """How long ranks that were asked to stop may take to save; whoever runs us has a shorter grace of its own."""
 
+
 class RankFailed(RuntimeError):
     """A process of several died; the message names its rank and what it died of, with its traceback."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that train together; alone by default.
+    """One process among those that train together; alone by default.
 
     Attributes:
         rank: its number, from 0. Rank 0 writes what is written.
@@ -47,7 +48,7 @@ class Ranks:
 
     @property
     def shard(self) -> Shard:
-        """This process's part of each batch."""
+        """The part of this process of each batch."""
         return Shard(self.rank, self.world)
 
     def wrap(self, net: nn.Module) -> nn.Module:
@@ -114,6 +115,11 @@ def join() -> Ranks:
     return Ranks(dist.get_rank(), dist.get_world_size())
 
 
+def number() -> int:
+    """The rank of this process, before it has joined the others; 0 alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def launch(processes: int, work: Callable[[], None], threads: int = 1) -> None:
     """Run `work` in so many forks of this process, as `torchrun --nproc-per-node` does, and wait for all of them.
 
@@ -130,7 +136,7 @@ def launch(processes: int, work: Callable[[], None], threads: int = 1) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         raise RuntimeError(
             "CUDA is in use in this process already, so it cannot be forked; start the script with torchrun, or use "
             "devices=N before anything touches a GPU"
@@ -167,7 +173,8 @@ def _rank_main(work: Callable[[], None], threads: int) -> None:
     try:
         work()
     except RuntimeError as error:
-        if _is_echo(error):
+        if is_echo(error):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             time.sleep(_ECHO_SECONDS)
         raise
     finally:
@@ -175,9 +182,11 @@ def _rank_main(work: Callable[[], None], threads: int) -> None:
             dist.destroy_process_group()
 
 
-def _is_echo(error: RuntimeError) -> bool:
+def is_echo(error: BaseException) -> bool:
     """Whether a rank only lost its connection: then another one has died, and should be heard first."""
-    return isinstance(error, dist.DistError) or "gloo" in str(error) or "NCCL" in str(error)
+    return isinstance(error, RuntimeError) and (
+        isinstance(error, dist.DistError) or "gloo" in str(error) or "NCCL" in str(error)
+    )
 
 
 def _what_failed(failed: "ChildFailedError") -> str:

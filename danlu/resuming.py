@@ -61,7 +61,7 @@ def adopt(trainer: "Trainer") -> None:
     best = checkpoint.newest(trainer.folder, "best")
     if best is not None:
         trainer.resting = (found[0], [])
-        trainer._take_weights(best[1], str(best[0].path))
+        trainer.take_weights(best[1], str(best[0].path))
         trainer.resting = (found[0], _versions(trainer))
 
 
@@ -75,9 +75,9 @@ def rest(trainer: "Trainer", saver: "ModelCheckpoint | None") -> None:
     chosen = [item for item in checkpoint.entries(trainer.folder, "best") if item.path.name == best["file"]]
     if not chosen or not trainer.progress.done:
         if chosen and not trainer.asked_to_stop():
-            trainer._take_weights(checkpoint.load(chosen[0]), str(chosen[0].path))
+            trainer.take_weights(checkpoint.load(chosen[0]), str(chosen[0].path))
         return
-    trainer._take_weights(checkpoint.load(chosen[0]), str(chosen[0].path))
+    trainer.take_weights(checkpoint.load(chosen[0]), str(chosen[0].path))
     if last:
         trainer.resting = (last[0], _versions(trainer))
 
@@ -86,7 +86,7 @@ def unrest(trainer: "Trainer") -> None:
     """Back from the best weights to the last ones, unless somebody has changed the network meanwhile."""
     resting, trainer.resting = trainer.resting, None
     if resting is not None and resting[1] == _versions(trainer):
-        trainer._take_weights(checkpoint.load(resting[0]), str(resting[0].path))
+        trainer.take_weights(checkpoint.load(resting[0]), str(resting[0].path))
 
 
 def _versions(trainer: "Trainer") -> list[int]:
@@ -96,12 +96,12 @@ def _versions(trainer: "Trainer") -> list[int]:
 def _saver(trainer: "Trainer") -> "ModelCheckpoint | None":
     from danlu.callbacks.saving import ModelCheckpoint
 
-    return next((item for item in trainer._callbacks.all if isinstance(item, ModelCheckpoint)), None)
+    return next((item for item in trainer.callbacks.all if isinstance(item, ModelCheckpoint)), None)
 
 
 def _restore(trainer: "Trainer", state: Mapping[str, Any], where: str) -> None:
     """Network, optimizers, scheduler, scaler, progress and history."""
-    trainer._take_weights(state, where)
+    trainer.take_weights(state, where)
     try:
         for name, optimizer in trainer.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
@@ -117,7 +117,7 @@ def _restore(trainer: "Trainer", state: Mapping[str, Any], where: str) -> None:
 
 
 def _callbacks_state(trainer: "Trainer", state: Mapping[str, Any]) -> None:
-    trainer._callbacks.load_state_dict(state["callbacks"])
+    trainer.callbacks.load_state_dict(state["callbacks"])
 
 
 def _middle(trainer: "Trainer", state: Mapping[str, Any]) -> None:
@@ -125,10 +125,12 @@ def _middle(trainer: "Trainer", state: Mapping[str, Any]) -> None:
     _callbacks_state(trainer, state)
     rank, world = trainer.ranks.rank, len(state["rng"])
     if world != trainer.ranks.world:
-        trainer.say(f"the checkpoint is of {world} processes, these are {trainer.ranks.world}: not the same numbers")
+        trainer.say(
+            f"the checkpoint is of {world} processes, these are {trainer.ranks.world}: not the same numbers"
+        )
     meters = state["meters"]
     meter = meters[rank] if trainer.progress.batch and rank < world else None
-    trainer._loop.resume(meter, state["rng"][min(rank, world - 1)])
+    trainer.loop.resume(meter, state["rng"][min(rank, world - 1)])
 
 
 def _carry_best(trainer: "Trainer") -> None:
@@ -139,4 +141,6 @@ def _carry_best(trainer: "Trainer") -> None:
     found = checkpoint.entries(trainer.folder, "best")
     if found and found[0].meta.get("monitor") == trainer.monitor and saver.best is None:
         meta = found[0].meta
-        saver.best = {name: meta[name] for name in ("value", "monitor", "epoch", "step")} | {"file": found[0].path.name}
+        saver.best = {name: meta[name] for name in ("value", "monitor", "epoch", "step")} | {
+            "file": found[0].path.name
+        }

@@ -11,7 +11,7 @@ def current_run() -> RunContext | None:
 
 
 def enter(run: RunContext) -> None:
-    """This process is that run from now on."""
+    """From now on, this process is that run."""
     _current.append(run)
 
 

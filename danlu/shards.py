@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Shard:
-    """This process's part: number `rank` of `world`."""
+    """The part of one process: number `rank` of `world`."""
 
     rank: int = 0
     world: int = 1

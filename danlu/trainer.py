@@ -78,7 +78,9 @@ class Trainer:
             raise ValueError("give step or update, not both: update does all that step's caller would do")
         check_names(list(metrics or {}))
         self.net, self.loss_fn, self.step, self.update = net, loss_fn, step, update
-        self.metrics: dict[str, Metric] = {name: as_metric(name, item) for name, item in (metrics or {}).items()}
+        self.metrics: dict[str, Metric] = {
+            name: as_metric(name, item) for name, item in (metrics or {}).items()
+        }
         self.val_metrics = copy.deepcopy(self.metrics)
         self.optimizers = _optimizers(net, optimizer)
         self.lr_scheduler = lr_scheduler
@@ -95,11 +97,11 @@ class Trainer:
         self.stopping = False
         self.goal = 0
         """Epochs that will be done when the present `fit` ends."""
-        self._quiet: bool | None = None
-        self._model: nn.Module = net
-        self._callbacks = Callbacks((), first=True)
-        self._asked: Callable[[], bool] = bool
-        self._loop: Any = None
+        self.quiet: bool | None = None
+        self.model: nn.Module = net
+        self.callbacks = Callbacks((), first=True)
+        self.asked: Callable[[], bool] = bool
+        self.loop: Any = None
         self.calls = 0
         self.loaded: dict[str, Any] | None = None
         self.resting: tuple[checkpoint.Entry, list[int]] | None = None
@@ -135,7 +137,9 @@ class Trainer:
         with self._resting_mode(), torch.no_grad(), self.precision.autocast():
             self.net.eval()
             for piece in batches.start():
-                args, named, _ = supervised(to_device(piece.batch, self.device), labelled=self.loss_fn is not None)
+                args, named, _ = supervised(
+                    to_device(piece.batch, self.device), labelled=self.loss_fn is not None
+                )
                 outputs = self.net(*args, **named)
                 several = isinstance(outputs, tuple | list)
                 found.append([item.cpu() for item in outputs] if several else outputs.cpu())
@@ -164,16 +168,16 @@ class Trainer:
             found = checkpoint.newest(path, "best") or checkpoint.newest(path, "last")
             if found is None:
                 raise CheckpointUnreadable(f"{path} holds no finished checkpoint")
-            self._take_weights(found[1], str(found[0].path))
+            self.take_weights(found[1], str(found[0].path))
         else:
-            self._take_weights(checkpoint.read_file(path), str(path))
+            self.take_weights(checkpoint.read_file(path), str(path))
 
     save_ckpt = save_checkpoint
     load_ckpt = load_checkpoint
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """The network's outputs, while several processes train with the averaging of its gradients prepared."""
-        return self._model(*args, **named)
+        return self.model(*args, **named)
 
     forward = __call__
 
@@ -221,7 +225,7 @@ class Trainer:
 
     def say(self, text: str) -> None:
         """Print a line, once for all processes, unless `quiet`."""
-        if self.ranks.first and not self._quiet:
+        if self.ranks.first and not self.quiet:
             print(text, flush=True)
 
     def monitored(self, monitor: str | None, mode: str | None, logs: Mapping[str, float]) -> tuple[str, str]:
@@ -247,19 +251,21 @@ class Trainer:
 
     def _supervised(self, batch: Any) -> dict[str, Any]:
         args, named, labels = supervised(batch, labelled=self.loss_fn is not None)
-        preds = self._model(*args, **named)
+        preds = self.model(*args, **named)
         if self.loss_fn is None:
             return fitting.own_loss(preds)
         try:
             loss = self.loss_fn(preds, labels)
         except (RuntimeError, ValueError, IndexError) as error:
-            error.add_note(f"raised by the loss for outputs {fitting.shown(preds)} and labels {fitting.shown(labels)}")
+            error.add_note(
+                f"raised by the loss for outputs {fitting.shown(preds)} and labels {fitting.shown(labels)}"
+            )
             raise
         return {"loss": loss, "preds": preds, "labels": labels}
 
     def example_inputs(self) -> Any:
         """One sample of the training data as the network takes it, for drawing its graph; None where that is not known."""
-        batch = self._loop.example
+        batch = self.loop.example
         if batch is None or self.step is not None or self.update is not None:
             return None
         args, named, _ = supervised(to_device(batch, self.device), labelled=self.loss_fn is not None)
@@ -284,16 +290,16 @@ class Trainer:
         for optimizer in self.optimizers.values():
             optimizer.zero_grad()
 
-    def unsynced(self, last: bool) -> contextlib.AbstractContextManager[Any]:  # noqa: FBT001
+    def unsynced(self, last: bool) -> contextlib.AbstractContextManager[Any]:
         """Around a backward pass: gradients are averaged over the processes in the last one of a step only."""
-        if last or self._model is self.net:
+        if last or self.model is self.net:
             return contextlib.nullcontext()
-        context: contextlib.AbstractContextManager[Any] = self._model.no_sync()  # type: ignore[operator]
+        context: contextlib.AbstractContextManager[Any] = self.model.no_sync()  # type: ignore[operator]
         return context
 
     def asked_to_stop(self) -> bool:
         """Whether somebody outside wants the training to end: save, and return."""
-        return self._asked()
+        return self.asked()
 
     def report(self, batches: int | None) -> None:
         """Tell the run how far it is."""
@@ -306,7 +312,7 @@ class Trainer:
 
     def tell(self, hook: str, *args: Any) -> None:
         """Call a hook of the callbacks."""
-        self._callbacks.tell(hook, self, *args)
+        self.callbacks.tell(hook, self, *args)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -320,7 +326,7 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a training goes on from. Every process must call it."""
-        loop = self._loop
+        loop = self.loop
         return {
             "format": 1,
             "goal": self.goal,
@@ -330,12 +336,13 @@ class Trainer:
             "scaler": self.precision.scaler.state_dict() if self.precision.scaler is not None else None,
             "progress": self.progress.numbers(),
             "history": copy.deepcopy(self.progress.history),
-            "callbacks": self._callbacks.state_dict(),
+            "callbacks": self.callbacks.state_dict(),
             "meters": self.ranks.gather(loop.meter.state_dict() if self.progress.batch else None),
             "rng": self.ranks.gather(loop.generators()),
         }
 
-    def _take_weights(self, state: Mapping[str, Any], where: str) -> None:
+    def take_weights(self, state: Mapping[str, Any], where: str) -> None:
+        """Load the network's weights out of a checkpoint's state, or a plain state dict."""
         fitting.load_weights(self.net, state.get("net", state), where)
 
     @contextlib.contextmanager
@@ -355,7 +362,9 @@ def _optimizers(net: nn.Module, given: Optimizers | None) -> dict[str, torch.opt
     if isinstance(given, dict) and all(isinstance(item, torch.optim.Optimizer) for item in given.values()):
         return given
     if given is not None:
-        raise TypeError(f"optimizer must be one of torch.optim, or a dict of these, not {type(given).__name__}")
+        raise TypeError(
+            f"optimizer must be one of torch.optim, or a dict of these, not {type(given).__name__}"
+        )
     parameters = [item for item in net.parameters() if item.requires_grad]
     return {"optimizer": torch.optim.Adam(parameters, lr=3e-4)} if parameters else {}
 
@@ -363,10 +372,14 @@ def _optimizers(net: nn.Module, given: Optimizers | None) -> dict[str, torch.opt
 def _cadence(scheduler: Any, per: str | None) -> str | None:
     if isinstance(scheduler, ReduceLROnPlateau):
         if per in _PER:
-            raise ValueError("lr_scheduler_per: ReduceLROnPlateau watches a column of the history, such as 'val_loss'")
+            raise ValueError(
+                "lr_scheduler_per: ReduceLROnPlateau watches a column of the history, such as 'val_loss'"
+            )
         return per
     if per is not None and per not in _PER:
-        raise ValueError(f"lr_scheduler_per must be 'epoch' or 'step', not {per!r} (a column is for ReduceLROnPlateau)")
+        raise ValueError(
+            f"lr_scheduler_per must be 'epoch' or 'step', not {per!r} (a column is for ReduceLROnPlateau)"
+        )
     return per or "epoch"
 
 

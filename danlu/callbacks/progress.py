@@ -41,7 +41,9 @@ class ProgressBar(Callback):
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             text = TextColumn("{task.description}")
-            self._bar = Progress(text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True)
+            self._bar = Progress(
+                text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True
+            )
             self._task = self._bar.add_task("epoch 1", total=trainer.goal, completed=trainer.progress.epoch)
             self._bar.start()
 
@@ -109,7 +111,10 @@ def table(history: Sequence[Mapping[str, float]]) -> str:
     if len(history) > len(rows):
         rows.insert(_HEAD_AND_TAIL, ["..."] * len(columns))
     widths = [max(len(line[place]) for line in [columns, *rows]) for place in range(len(columns))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [columns, *rows]]
+    lines = [
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in [columns, *rows]
+    ]
     return "\n".join(lines)
 
 

@@ -40,8 +40,8 @@ class ModelCheckpoint(Callback):
 
     def __init__(
         self,
-        best: bool = True,  # noqa: FBT001, FBT002 - the positional order of the field
-        last: bool = True,  # noqa: FBT001, FBT002
+        best: bool = True,
+        last: bool = True,
         every: int | None = None,
         keep: int = 2,
         every_seconds: float = 30.0,

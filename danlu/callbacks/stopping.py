@@ -44,7 +44,9 @@ class EarlyStopping(Callback):
         warmup: int = 0,
     ) -> None:
         if patience < 1:
-            raise ValueError(f"patience must be at least 1, not {patience}; None in fit() means: never stop early")
+            raise ValueError(
+                f"patience must be at least 1, not {patience}; None in fit() means: never stop early"
+            )
         if mode not in {None, "min", "max"}:
             raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
         self.monitor, self.patience, self.min_delta, self.mode = monitor, patience, abs(min_delta), mode

@@ -18,7 +18,7 @@ class Display:
         from IPython.display import HTML, display
 
         self._html: Any = HTML
-        self._handle: Any = display(HTML(""), display_id=True)
+        self._handle: Any = display(HTML(""), display_id=True)  # type: ignore[no-untyped-call]
 
     def show(self, text: str) -> None:
         """Replace it."""
@@ -32,4 +32,4 @@ class Display:
         """Leave it, and show something below."""
         from IPython.display import display
 
-        display(self._html(text))
+        display(self._html(text))  # type: ignore[no-untyped-call]

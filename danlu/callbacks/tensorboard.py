@@ -36,7 +36,7 @@ class TensorBoardCallback(Callback):
         self,
         save_dir: str | Path = "runs",
         model_name: str = "model",
-        log_weight: bool = False,  # noqa: FBT001, FBT002 - the positional order of torchkeras
+        log_weight: bool = False,
         log_weight_freq: int = 5,
         *,
         log_gradients: bool = False,

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import math
 import os
 import threading
@@ -12,6 +14,7 @@ import torch
 from PIL import Image
 from readback import event_files, events, points, values
 
+from danlu import checkpoint as checkpoints
 from danlu.recipe import REGISTRY, CheckpointUnreadable, NonFiniteLoss, RunContext, load_recipes
 from danlu.tail import EventTail, Summary
 
@@ -42,7 +45,8 @@ def train(
         REGISTRY[name].func(REGISTRY[name].validate(params or {}), run)
     finally:
         run.close()
-    return told
+    assert told[:1] in ([{"phase": "training"}], [])
+    return [news for news in told if "step" in news]
 
 
 def after(calls: int) -> Callable[[], bool]:
@@ -69,8 +73,10 @@ def shown(folder: Path, tag: str) -> list[tuple[int, float]]:
     return kept
 
 
-def checkpoint(folder: Path, name: str = "last.pt") -> dict[str, Any]:
-    return torch.load(folder / "checkpoints" / name, weights_only=True)
+def checkpoint(folder: Path, kind: str = "last") -> dict[str, Any]:
+    found = checkpoints.newest(folder / "checkpoints", kind)
+    assert found is not None
+    return found[1]
 
 
 def test_quadratic_finds_the_minimum_and_logs_every_step(tmp_path: Path) -> None:
@@ -78,7 +84,6 @@ def test_quadratic_finds_the_minimum_and_logs_every_step(tmp_path: Path) -> None
     found = curves(tmp_path)
     assert found["x"].count == found["y"].count == 500
     assert found["x"].last == pytest.approx(1, abs=1e-3)
-    assert told[0] == {"phase": "training"}
     assert (told[-1]["step"], told[-1]["total"]) == (500, 500)
 
 
@@ -86,7 +91,7 @@ def test_quadratic_that_diverges_stops_before_the_step_and_names_it(tmp_path: Pa
     with pytest.raises(NonFiniteLoss, match=r"inf at step \d+") as caught:
         train("quadratic", tmp_path, {"lr": 5.0, "start": 100.0})
     assert all(math.isfinite(value) for _, value in points(tmp_path, "y")[:10])
-    assert curves(tmp_path)["y"].step == caught.value.step - 1
+    assert curves(tmp_path)["y"].step == caught.value.step
 
 
 def test_quadratic_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
@@ -111,17 +116,16 @@ def test_rings_writes_all_that_the_tabs_show(tmp_path: Path, capsys: pytest.Capt
     assert found.keys() == {"loss/train", "loss/val", "acc/train", "acc/val", "lr", "loss/step"}
     for tag in found.keys() - {"loss/step"}:
         assert [step for step, _ in points(tmp_path, tag)] == [1, 2, 3, 4, 5, 6], tag
-    assert [step for step, _ in points(tmp_path, "loss/step")] == [24, 49, 74, 99]
+    assert [step for step, _ in points(tmp_path, "loss/step")] == [25, 50, 75, 100]
     histograms = values(tmp_path)["weights/fc1.weight"]
     assert [step for step, _ in histograms] == [1, 3, 6]
     assert sum(bool(event.graph_def) for event in events(tmp_path)) == 1
     assert told[-1] == {"step": 6 * 18, "total": 6 * 18, "epoch": 6, "epochs": 6}
-    assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())] == ["best.pt", "last.pt"]
     best = max(points(tmp_path, "acc/val"), key=lambda point: point[1])
-    assert checkpoint(tmp_path, "best.pt")["epoch"] == best[0]
-    assert checkpoint(tmp_path, "best.pt")["acc/val"] == pytest.approx(best[1])
+    assert checkpoint(tmp_path, "best")["epoch"] == best[0]
+    assert checkpoint(tmp_path, "best")["value"] == pytest.approx(best[1])
     out = capsys.readouterr().out.splitlines()
-    assert len([line for line in out if line.startswith("epoch ")]) == 6
+    assert len([line for line in out if line.startswith("epoch   ")]) == 6
 
 
 def test_rings_stops_early_after_the_warmup(tmp_path: Path) -> None:
@@ -140,8 +144,9 @@ def test_rings_stopped_anywhere_ends_with_the_very_same_weights_and_curves(
     train("rings", tmp_path / "cut", SMALL, stop=after(batches))
     train("rings", tmp_path / "cut", SMALL)
     whole, cut = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "cut")
-    assert all(torch.equal(whole["model"][name], cut["model"][name]) for name in whole["model"])
+    assert all(torch.equal(whole["net"][name], cut["net"][name]) for name in whole["net"])
     assert whole["progress"] == cut["progress"]
+    assert whole["history"] == cut["history"]
     for tag in ("loss/train", "loss/val", "acc/train", "acc/val", "lr", "loss/step"):
         assert points(tmp_path / "cut", tag) == points(tmp_path / "whole", tag), tag
 
@@ -160,7 +165,7 @@ def test_rings_killed_in_an_epoch_repeats_it_and_tensorboard_shows_each_step_onc
     train("rings", tmp_path / "whole", SMALL)
     with pytest.raises(KilledError):
         train("rings", tmp_path / "cut", SMALL, stop=kill)
-    assert checkpoint(tmp_path / "cut")["progress"]["epoch"] == 3
+    assert 1 <= checkpoint(tmp_path / "cut")["progress"]["epoch"] <= 3
     train("rings", tmp_path / "cut", SMALL)
     for tag in ("loss/train", "acc/val", "loss/step"):
         assert shown(tmp_path / "cut", tag) == points(tmp_path / "whole", tag), tag
@@ -185,13 +190,15 @@ def test_the_seed_decides(tmp_path: Path) -> None:
 
 def test_a_broken_checkpoint_is_said_so_and_never_a_silent_start_from_zero(tmp_path: Path) -> None:
     train("rings", tmp_path, SMALL | {"epochs": 1})
-    path = tmp_path / "checkpoints" / "last.pt"
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(CheckpointUnreadable, match=r"last\.pt"):
+    paths = list((tmp_path / "checkpoints").glob("last-*.pt"))
+    whole = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointUnreadable, match=r"no checkpoint in .* is whole: .*last-"):
         train("rings", tmp_path, SMALL)
-    path.write_bytes(whole)
-    with pytest.raises(CheckpointUnreadable, match="does not fit"):
+    for path, data in zip(paths, whole, strict=True):
+        path.write_bytes(data)
+    with pytest.raises(CheckpointUnreadable, match="another network: fc1.weight is"):
         train("rings", tmp_path, SMALL | {"hidden": 8})
 
 
@@ -204,8 +211,12 @@ class Payload:
 
 
 def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
-    (tmp_path / "checkpoints").mkdir()
-    torch.save({"model": Payload(tmp_path / "pwned")}, tmp_path / "checkpoints" / "last.pt")
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    torch.save({"net": Payload(tmp_path / "pwned")}, folder / "last-1-1.pt")
+    data = (folder / "last-1-1.pt").read_bytes()
+    manifest = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    (folder / "last-1-1.json").write_text(json.dumps(manifest))
     with pytest.raises(CheckpointUnreadable):
         train("rings", tmp_path, SMALL)
     assert not (tmp_path / "pwned").exists()
@@ -215,7 +226,7 @@ def test_rings_with_a_diverging_loss_names_the_step(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(
         torch.nn.functional,
         "binary_cross_entropy_with_logits",
-        lambda outputs, labels: outputs.sum() * math.nan,
+        lambda outputs, *_args, **_named: outputs.sum() * math.nan,
     )
     with pytest.raises(NonFiniteLoss, match="nan at step 0"):
         train("rings", tmp_path, SMALL)
@@ -289,7 +300,7 @@ def test_images_resumes_exactly_dropout_included(tmp_path: Path) -> None:
     train("images", tmp_path / "cut", params, stop=after(7))
     train("images", tmp_path / "cut", params)
     whole, cut = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "cut")
-    assert all(torch.equal(whole["model"][name], cut["model"][name]) for name in whole["model"])
+    assert all(torch.equal(whole["net"][name], cut["net"][name]) for name in whole["net"])
     assert points(tmp_path / "whole", "loss/train") == points(tmp_path / "cut", "loss/train")
 
 

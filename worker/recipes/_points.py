@@ -11,7 +11,7 @@ _TRAIN_SHARE = 0.7
 Labelled = tuple[Tensor, Tensor]
 
 
-def two_rings(samples: int, noise: float, seed: int, device: str) -> tuple[Labelled, Labelled]:
+def two_rings(samples: int, noise: float, seed: int) -> tuple[Labelled, Labelled]:
     """Half of the points on the ring of radius 5 (label 1), half on that of radius 8 (label 0), split at random.
 
     Returns:
@@ -26,6 +26,6 @@ def two_rings(samples: int, noise: float, seed: int, device: str) -> tuple[Label
         points.append(torch.cat([distance * angle.cos(), distance * angle.sin()], dim=1))
         labels.append(torch.full((count, 1), label))
     order = torch.randperm(samples, generator=generator)
-    x, y = torch.cat(points)[order].to(device), torch.cat(labels)[order].to(device)
+    x, y = torch.cat(points)[order], torch.cat(labels)[order]
     cut = int(samples * _TRAIN_SHARE)
     return (x[:cut], y[:cut]), (x[cut:], y[cut:])

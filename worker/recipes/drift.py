@@ -18,19 +18,21 @@ class DriftParams(Params):
 
 @recipe(params=DriftParams, summary="Watch a normal distribution drift, as histograms.")
 def drift(params: DriftParams, run: RunContext) -> None:
-    """Draw and log; a step depends on the seed and its number alone, so a lost run simply starts over."""
+    """Draw and log; a step depends on the seed and its number alone."""
     import torch
 
-    run.phase("training")
-    for step in range(params.steps):
-        if run.should_stop():
-            print(f"asked to stop at step {step}", flush=True)
-            return
+    from danlu import Trainer
+
+    def update(trainer: Trainer, step: int) -> None:
         generator = torch.Generator().manual_seed((run.seed << 20) + step)
         mean = params.start + params.change * step
         values = torch.randn(params.values, generator=generator) * params.std + mean
         run.board.histogram("w", values, step, bins=params.bins)
         run.board.scalar("mean", values.mean(), step)
         run.board.scalar("std", values.std(correction=0), step)
-        run.progress(step + 1, params.steps)
-        print(f"step {step:4d}  mean {values.mean().item():8.3f}", flush=True)
+        trainer.say(f"step {step:4d}  mean {values.mean().item():8.3f}")
+
+    # There is nothing to learn: a network without parameters, and an update that only draws.
+    Trainer(torch.nn.Identity(), update=update, run=run).fit(
+        range(params.steps), epochs=1, cpu=True, log_every=1
+    )

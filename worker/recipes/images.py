@@ -1,5 +1,6 @@
 """The lesson on pictures: a small convolutional network on a folder of images."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,7 @@ from pydantic import Field
 from danlu.recipe import Params, RunContext, recipe
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
+    from danlu import Trainer
     from worker.recipes._folder import ImageSet
 
 
@@ -42,34 +41,23 @@ def images(params: ImagesParams, run: RunContext) -> None:
     import torch
     from torch import nn
 
-    from worker.recipes import _fit, _folder, _nets
+    from danlu import Trainer
+    from danlu.metrics import Accuracy
+    from worker.recipes import _folder, _nets
 
     torch.manual_seed(run.seed)
     data = _folder.load(_data_folder(params.data_dir, run), params.size)
-    print(
-        f"{len(data.train[0])} images to train, {len(data.test[0])} to test, {len(data.classes)} classes",
-        flush=True,
-    )
-    channels = data.train[0].shape[1]
-    model = _nets.ImageNet(channels, len(data.classes), params.width, params.dropout).to(run.device)
-    task = _fit.Task(
-        model=model,
-        optimizer=torch.optim.Adam(model.parameters(), lr=params.lr),
-        loss=nn.functional.cross_entropy,
-        correct=lambda outputs, labels: (outputs.argmax(1) == labels).sum(),
-        train=(data.train[0].to(run.device), data.train[1].to(run.device)),
-        val=(data.test[0].to(run.device), data.test[1].to(run.device)),
-    )
-
-    def after_epoch(epoch: int) -> None:
-        if epoch == 1:
-            run.board.graph(model, task.val[0][:1])
-            _show_inputs(data, run)
-
-    plan = _fit.Plan(params.epochs, params.batch_size, params.patience)
-    ended = _fit.fit(task, plan, run, after_epoch)
-    if ended is not None:
-        _show_results(model, task.val[0], data, run, ended.epoch)
+    counts = f"{len(data.train[0])} images to train, {len(data.test[0])} to test"
+    print(f"{counts}, {len(data.classes)} classes", flush=True)
+    net = _nets.ImageNet(data.train[0].shape[1], len(data.classes), params.width, params.dropout)
+    optimizer = torch.optim.Adam(net.parameters(), lr=params.lr)
+    trainer = Trainer(net, nn.CrossEntropyLoss(), {"acc": Accuracy()}, optimizer, run=run)
+    trainer.fit(
+        data.train, data.test, params.epochs, batch_size=params.batch_size, monitor="val_acc", mode="max",
+        patience=params.patience or None, callbacks=[_Inputs(data)],
+    )  # fmt: skip
+    if trainer.progress.done:
+        _show_results(trainer, data, run)
 
 
 def _data_folder(data_dir: str, run: RunContext) -> Path:
@@ -82,28 +70,36 @@ def _data_folder(data_dir: str, run: RunContext) -> Path:
     return _folder.digits(shared if shared.is_dir() else run.dir)
 
 
-def _show_inputs(data: "ImageSet", run: RunContext) -> None:
-    """A single image, a grid of many and a batch of a few, spread over the classes."""
+class _Inputs:
+    """Shows, at the first epoch, a single image, a grid of many and a batch of a few, spread over the classes."""
+
+    def __init__(self, data: "ImageSet") -> None:
+        self._data = data
+
+    def on_epoch_end(self, trainer: "Trainer", logs: Mapping[str, float]) -> None:
+        """Draw them."""
+        if trainer.progress.epoch != 1:
+            return
+        import torch
+
+        images = self._data.train[0]
+        chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+        pictures = images[chosen[:48]]
+        trainer.board.image("input/one", pictures[0])
+        trainer.board.grid("input/grid", pictures)
+        trainer.board.images("input/batch", pictures[:6])
+
+
+def _show_results(trainer: "Trainer", data: "ImageSet", run: RunContext) -> None:
+    """Predictions on nine test images, and the confusion matrix of all, by the best weights."""
     import torch
 
-    chosen = torch.randperm(len(data.train[0]), generator=torch.Generator().manual_seed(run.seed))
-    pictures = data.train[0][chosen[:48]]
-    run.board.image("input/one", pictures[0])
-    run.board.grid("input/grid", pictures)
-    run.board.images("input/batch", pictures[:6])
+    from worker.recipes import _figures
 
-
-def _show_results(
-    model: "nn.Module", inputs: "torch.Tensor", data: "ImageSet", run: RunContext, epoch: int
-) -> None:
-    """Predictions on nine test images, and the confusion matrix of all, by the last epoch's weights."""
-    import torch
-
-    from worker.recipes import _figures, _fit
-
-    guesses = _fit.predict(model, inputs).argmax(1).cpu()
+    images, labels = data.test
+    guesses = trainer.predict(images).argmax(1)
     some = torch.randperm(len(guesses), generator=torch.Generator().manual_seed(run.seed))[:9]
-    test_images, labels = data.test
-    figure = _figures.predictions(test_images[some], labels[some], guesses[some], data.classes)
+    figure = _figures.predictions(images[some], labels[some], guesses[some], data.classes)
+    epoch = trainer.progress.epoch
     run.board.figure("results/predictions", figure, epoch)
     run.board.figure("results/confusion", _figures.confusion(labels, guesses, data.classes), epoch)

@@ -2,9 +2,7 @@
 
 from pydantic import Field
 
-from danlu.recipe import NonFiniteLoss, Params, RunContext, recipe
-
-_SAVE_EVERY = 1000
+from danlu.recipe import Params, RunContext, recipe
 
 
 class QuadraticParams(Params):
@@ -23,35 +21,23 @@ class QuadraticParams(Params):
 @recipe(params=QuadraticParams, summary="Find the minimum of ax² + bx + c by gradient descent.")
 def quadratic(params: QuadraticParams, run: RunContext) -> None:
     """Log x and y at every step, before the step is taken."""
-    import math
-
     import torch
 
-    from worker.recipes import _checkpoint
+    from danlu import Trainer
+    from worker.recipes import _nets
 
-    saved = _checkpoint.load(run.checkpoints / "last.pt", "cpu") or {"x": params.start, "step": 0}
-    # One number: the CPU is faster than any GPU, and 64 bits make the curve smooth down to the end.
-    x = torch.tensor(saved["x"], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.SGD([x], lr=params.lr)
-    run.phase("training")
-    for step in range(saved["step"], params.steps):
-        stopping = run.should_stop()
-        if stopping or (step > saved["step"] and step % _SAVE_EVERY == 0):
-            run.board.flush()
-            _checkpoint.save(run.checkpoints / "last.pt", {"x": x.item(), "step": step})
-        if stopping:
-            print(f"asked to stop: saved at step {step}", flush=True)
-            return
-        optimizer.zero_grad()
-        y = params.a * x**2 + params.b * x + params.c
-        if not math.isfinite(y.item()):
-            raise NonFiniteLoss(step, y.item())
-        run.board.scalar("x", x.item(), step)
-        run.board.scalar("y", y.item(), step)
-        y.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        run.progress(step + 1, params.steps)
-    y_end = (params.a * x**2 + params.b * x + params.c).item()
-    print(
-        f"x = {x.item():.6f}, y = {y_end:.6f}; the minimum is at {-params.b / (2 * params.a):.6f}", flush=True
-    )
+    net = _nets.Parabola(params.a, params.b, params.c, params.start)
+
+    def step(trainer: Trainer, _number: int) -> torch.Tensor:
+        y: torch.Tensor = net()
+        run.board.scalar("x", net.x.item(), trainer.progress.step)
+        run.board.scalar("y", y.item(), trainer.progress.step)
+        return y
+
+    trainer = Trainer(net, optimizer=torch.optim.SGD(net.parameters(), lr=params.lr), step=step, run=run)
+    # One number: the CPU is faster than any GPU.
+    trainer.fit(range(params.steps), epochs=1, cpu=True, quiet=True)
+    if trainer.progress.done:
+        print(
+            f"x = {net.x.item():.6f}, y = {net().item():.6f}; the minimum is at {-params.b / (2 * params.a):.6f}"
+        )

@@ -1,5 +1,7 @@
 """The lesson on a whole training: two noisy rings, a small network, early stopping."""
 
+from typing import Any
+
 from pydantic import Field
 
 from danlu.recipe import Params, RunContext, recipe
@@ -38,26 +40,28 @@ def rings(params: RingsParams, run: RunContext) -> None:
     import torch
     from torch import nn
 
-    from worker.recipes import _fit, _nets, _points
+    from danlu import EarlyStopping, TensorBoardCallback, Trainer
+    from danlu.metrics import Accuracy
+    from worker.recipes import _nets, _points
 
     torch.manual_seed(run.seed)
-    train, val = _points.two_rings(params.samples, params.noise, run.seed, run.device)
-    model = _nets.RingsNet(params.hidden).to(run.device)
-    task = _fit.Task(
-        model=model,
-        optimizer=torch.optim.Adam(model.parameters(), lr=params.lr),
-        loss=nn.functional.binary_cross_entropy_with_logits,
-        correct=lambda outputs, labels: ((outputs > 0) == (labels > 0.5)).sum(),
-        train=train,
-        val=val,
+    train, val = _points.two_rings(params.samples, params.noise, run.seed)
+    net = _nets.RingsNet(params.hidden)
+    optimizer = torch.optim.Adam(net.parameters(), lr=params.lr)
+    trainer = Trainer(net, nn.BCEWithLogitsLoss(), {"acc": Accuracy()}, optimizer, run=run)
+    callbacks: list[Any] = [
+        TensorBoardCallback(
+            log_weight=params.histogram_every > 0, log_weight_freq=max(params.histogram_every, 1)
+        )
+    ]
+    if params.patience:
+        callbacks.append(EarlyStopping(patience=params.patience, warmup=params.warmup))
+    trainer.fit(
+        train,
+        val,
+        params.epochs,
+        batch_size=params.batch_size,
+        monitor="val_acc",
+        mode="max",
+        callbacks=callbacks,
     )
-
-    def after_epoch(epoch: int) -> None:
-        if epoch == 1:
-            run.board.graph(model, val[0][:1])
-        if params.histogram_every and (epoch == 1 or epoch % params.histogram_every == 0):
-            for name, weights in model.named_parameters():
-                run.board.histogram(f"weights/{name}", weights, epoch)
-
-    plan = _fit.Plan(params.epochs, params.batch_size, params.patience, params.warmup)
-    _fit.fit(task, plan, run, after_epoch)
