@@ -196,6 +196,9 @@ class _TensorBatches(Batches):
             order = order[: len(order) // batch_size * batch_size]
         if self._chosen is not None:
             order = self._chosen[order]
+        order = torch.where(
+            order < 0, order + len(self._tensors[0]), order
+        )  # -1 is the last sample, as in a list
         order = order.to(self._tensors[0].device)
         return self._slices(order.split(batch_size)[skip:])  # type: ignore[no-untyped-call]
 

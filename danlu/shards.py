@@ -77,5 +77,7 @@ def _slice(value: Any, total: int, first: int, last: int) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(_slice(item, total, first, last) for item in value))
     if isinstance(value, list | tuple):
+        if len(value) == total and all(isinstance(item, str | bytes | int | float) for item in value):
+            return value[first:last]  # one of each sample: names, texts
         return type(value)(_slice(item, total, first, last) for item in value)
     return value
