@@ -140,6 +140,7 @@ def _train(trainer: "Trainer") -> None:
     saver = next((item for item in trainer.callbacks.all if isinstance(item, ModelCheckpoint)), None)
     trainer.model = trainer.net if trainer.update is not None else trainer.ranks.wrap(trainer.net)
     trouble: list[BaseException] = []
+    trainer.progress.done = False
     try:
         if trainer.run is not None and trainer.ranks.first:
             trainer.run.phase("training")
@@ -152,6 +153,7 @@ def _train(trainer: "Trainer") -> None:
                 f"asked to stop: saved in epoch {trainer.progress.epoch + 1} at step {trainer.progress.step}"
             )
     except BaseException as error:
+        trainer.progress.opened = 0
         trainer.callbacks.tell_all("on_exception", trainer, error)
         raise
     finally:

@@ -90,30 +90,34 @@ class Loop:
     def run(self, goal: int) -> bool:
         """Train until so many epochs are done or a callback has had enough; False when asked to stop before."""
         trainer = self._trainer
+        if self._now is not None:  # here, because whoever was told of the beginning may have drawn
+            rng.restore(self.drawn, self._generators)
         while trainer.progress.epoch < goal and not trainer.stopping:
             if not (self._train_epoch() and self._end_epoch()):
                 return False
         return True
 
     def generators(self) -> dict[str, Any]:
-        """The random generators' states for a checkpoint: at the start of the epoch, and now."""
+        """The random generators' states for a checkpoint: at the start of the epoch, and now (None between two epochs)."""
         now = self._now or rng.capture(self._generators)
-        return {"start": self.drawn or now, "now": now}
+        return {"start": self.drawn, "now": now} if self.drawn else {"start": now, "now": None}
 
     def resume(self, meter: Mapping[str, Any] | None, generators: dict[str, Any]) -> None:
         """Go on from a checkpoint in the next `run`."""
         if meter is not None:
             self.meter.load_state_dict(meter)
         self.drawn, self._now = generators["start"], generators["now"]
-        rng.restore(self.drawn, self._generators)
 
     # -- an epoch
 
     def _train_epoch(self) -> bool:
         trainer, progress = self._trainer, self._trainer.progress
+        if progress.batch == 0 and self._asked_to_stop():  # before anything is drawn for this epoch
+            return False
         trainer.net.train()
         self._train.set_epoch(progress.epoch)
         if progress.batch == 0:
+            self._now = None
             self.meter.reset()
             self.drawn = rng.capture(self._generators)
             trainer.tell("on_epoch_start")
@@ -122,14 +126,14 @@ class Loop:
             rng.restore(self._now)
             self._now = None
         while True:
-            if self._asked_to_stop():
+            if progress.batch and self._asked_to_stop():
                 return False
             piece = self._next(pieces)
             if piece is None:
                 break
             self._take(piece)
         if progress.opened:
-            self._update()
+            self._close()
             self._stepped()
         if progress.batch == 0:
             raise ValueError("train_data is empty: it gave no batch")
@@ -157,6 +161,8 @@ class Loop:
         """Validate, keep the epoch's numbers, tell the callbacks; False when asked to stop before it was validated."""
         trainer, progress = self._trainer, self._trainer.progress
         values = {f"train_{name}": value for name, value in self.meter.values(trainer.ranks).items()}
+        if trainer.update is None:  # it has no loss where every step was skipped
+            values = {"train_loss": math.nan, **values}
         logs: dict[str, float] = {**values, "lr": trainer.lr}
         if self._val is not None and ((progress.epoch + 1) % self._plan.val_every == 0):
             # Until the epoch is over, a checkpoint stands before its validation.
@@ -253,6 +259,15 @@ class Loop:
         progress.opened = 0
         return False
 
+    def _close(self) -> None:
+        """The data ended, of unknown length, before a step had all its batches: its gradients are those of fewer."""
+        trainer, progress = self._trainer, self._trainer.progress
+        parameters = [item for item in trainer.net.parameters() if item.grad is not None]
+        trainer.ranks.average(parameters)
+        for parameter in parameters:
+            parameter.grad *= self._plan.accumulate / progress.opened
+        self._update()
+
     def _update(self) -> None:
         progress = self._trainer.progress
         for optimizer in self._trainer.optimizers.values():
@@ -276,7 +291,7 @@ def account(meter: Meter, outputs: Mapping[str, Any], size: int) -> None:
     Raises:
         Exception: whatever a metric raises, with a note that names it.
     """
-    size = int(outputs.get("size", size))
+    size = int(outputs.get("size", size)) if size else 0  # 0: a stand-in, whatever its step makes of it
     for name, value in outputs.items():
         if name not in {"preds", "labels", "size"}:
             meter.add(name, value, size)

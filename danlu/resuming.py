@@ -68,7 +68,8 @@ def adopt(trainer: "Trainer") -> None:
 def rest(trainer: "Trainer", saver: "ModelCheckpoint | None") -> None:
     """Put the best weights back, and remember where the training itself stands, so that a next `fit` goes on there."""
     best = saver.best if saver is not None and saver.keep_best else None
-    there = best is not None and best["epoch"] == trainer.progress.epoch and trainer.progress.batch == 0
+    # After an error the network may be a step further than the progress says.
+    there = best is not None and best["epoch"] == trainer.progress.epoch and trainer.progress.done
     if best is None or best["file"] is None or there:
         return
     last = checkpoint.entries(trainer.folder, "last")

@@ -59,28 +59,29 @@ def start():
 
 
 class Epochs:
-    """The marks at the ends of epochs."""
+    """The marks at the ends of the epochs of a training."""
 
-    def __init__(self):
-        self.wall, self.cpu = [], []
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer = net, optimizer
+        self.wall, self.cpu, self.weights = [], [], hashlib.sha256()
 
     def mark(self):
         """An epoch ended."""
         self.wall.append(time.perf_counter())
         self.cpu.append(time.process_time())
+        if len(self.wall) == EPOCHS:  # here, because some put the best weights back after the last epoch
+            for name, value in self.net.state_dict().items():
+                self.weights.update(name.encode() + value.cpu().numpy().tobytes())
 
-    def report(self, net, optimizer, val_loss):
+    def report(self, val_loss):
         """Print what was measured and, for the comparison, what was trained, as one line of JSON."""
         if len(self.wall) != EPOCHS:
             raise SystemExit(f"{len(self.wall)} epochs were marked, not {EPOCHS}")
-        weights = hashlib.sha256()
-        for name, value in net.state_dict().items():
-            weights.update(name.encode() + value.cpu().numpy().tobytes())
         line = {
             "seconds": (self.wall[-1] - self.wall[0]) / (EPOCHS - 1),
             "cpu": (self.cpu[-1] - self.cpu[0]) / (EPOCHS - 1),
-            "updates": int(optimizer.state[net.fc1.weight]["step"]),
+            "updates": int(self.optimizer.state[self.net.fc1.weight]["step"]),
             "val_loss": float(val_loss),
-            "weights": weights.hexdigest(),
+            "weights": self.weights.hexdigest(),
         }
         print("\n" + json.dumps(line), flush=True)

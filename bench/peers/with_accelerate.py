@@ -6,7 +6,7 @@ from accelerate import Accelerator
 
 train, val, net, optimizer = rings.start()
 loss_fn = torch.nn.BCEWithLogitsLoss()
-epochs = rings.Epochs()
+epochs = rings.Epochs(net, optimizer)
 
 accelerator = Accelerator(cpu=True, log_with="tensorboard", project_dir=".")
 accelerator.init_trackers("tensorboard")
@@ -42,4 +42,4 @@ for epoch in range(1, rings.EPOCHS + 1):
     accelerator.log(logs, step=epoch)
     epochs.mark()
 accelerator.end_training()
-epochs.report(net, optimizer, logs["val_loss"])
+epochs.report(logs["val_loss"])

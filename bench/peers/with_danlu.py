@@ -15,7 +15,7 @@ class Marks(Callback):
 
 
 train, val, net, optimizer = rings.start()
-epochs = rings.Epochs()
+epochs = rings.Epochs(net, optimizer)
 trainer = Trainer(net, loss_fn=torch.nn.BCEWithLogitsLoss(), metrics={"acc": Accuracy()}, optimizer=optimizer)
 trainer.fit(
     train_data=train,
@@ -28,4 +28,4 @@ trainer.fit(
     callbacks=[TensorBoardCallback(save_dir="tensorboard", model_name="model"), Marks()],
     cpu=True,
 )
-epochs.report(net, optimizer, trainer.history[-1]["val_loss"])
+epochs.report(trainer.history[-1]["val_loss"])

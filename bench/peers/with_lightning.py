@@ -41,7 +41,7 @@ class Marks(lightning.Callback):
 
 
 train, val, net, optimizer = rings.start()
-epochs = rings.Epochs()
+epochs = rings.Epochs(net, optimizer)
 trainer = lightning.Trainer(
     accelerator="cpu",
     max_epochs=rings.EPOCHS,
@@ -49,4 +49,4 @@ trainer = lightning.Trainer(
     callbacks=[Marks()],
 )
 trainer.fit(Rings(net, optimizer), train, val)
-epochs.report(net, optimizer, trainer.callback_metrics["val_loss"])
+epochs.report(trainer.callback_metrics["val_loss"])

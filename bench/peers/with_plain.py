@@ -5,7 +5,7 @@ import torch
 
 train, val, net, optimizer = rings.start()
 loss_fn = torch.nn.BCEWithLogitsLoss()
-epochs = rings.Epochs()
+epochs = rings.Epochs(net, optimizer)
 
 for _ in range(rings.EPOCHS):
     net.train()
@@ -30,4 +30,4 @@ for _ in range(rings.EPOCHS):
     history = (train_loss / len(train), train_right / seen, val_loss / len(val), val_right / val_seen)
     epochs.mark()
 
-epochs.report(net, optimizer, history[2])
+epochs.report(history[2])

@@ -15,7 +15,7 @@ class Marks:
 
 
 train, val, net, optimizer = rings.start()
-epochs = rings.Epochs()
+epochs = rings.Epochs(net, optimizer)
 model = KerasModel(
     net, loss_fn=torch.nn.BCEWithLogitsLoss(), metrics_dict={"acc": Accuracy()}, optimizer=optimizer
 )
@@ -31,4 +31,4 @@ history = model.fit(
     plot=False,
     cpu=True,
 )
-epochs.report(net, optimizer, history["val_loss"].iloc[-1])
+epochs.report(history["val_loss"].iloc[-1])

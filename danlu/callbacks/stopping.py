@@ -27,7 +27,7 @@ class EarlyStopping(Callback):
         patience: epochs without a better value; at least 1.
         min_delta: what "better" must exceed, in the value's own unit.
         mode: `min` or `max`; default: what `fit` uses, or by the metric's name.
-        warmup: epochs before patience begins to count.
+        warmup: epochs of each `fit` before patience begins to count.
 
     Raises:
         ValueError: `patience` is below 1, or another mode.
@@ -58,9 +58,11 @@ class EarlyStopping(Callback):
         """Compare, count, and end it."""
         monitor, mode = trainer.monitored(self.monitor, self.mode, logs)
         epoch = trainer.progress.epoch
-        if monitor in logs and better(logs[monitor], self.best, mode, self.min_delta):
+        if monitor not in logs:
+            return  # an epoch without validation
+        if better(logs[monitor], self.best, mode, self.min_delta):
             self.best, self.best_epoch = logs[monitor], epoch
-        if epoch - max(self.best_epoch, self.warmup) >= self.patience:
+        if epoch - max(self.best_epoch, trainer.progress.began + self.warmup) >= self.patience:
             trainer.stop(f"{monitor} did not get better in {self.patience} epochs")
 
     def state_dict(self) -> dict[str, Any]:

@@ -16,8 +16,9 @@ import psutil
 import pytest
 from waiting import wait_for
 
-from danlu import localboard, notebook
+from danlu import localboard, notebook, running
 from danlu.board import Board
+from danlu.recipe import RunContext
 
 DIRECT = build_opener(ProxyHandler({}))
 
@@ -84,8 +85,11 @@ def test_the_same_arguments_show_the_same_one(
 ) -> None:
     url = notebook.start("--logdir logs --port=0", quiet=True)
     assert capsys.readouterr().out == ""
-    assert notebook.start("--logdir 'logs'  --port=0 # the same") == url
+    assert notebook.start("--logdir='logs' --port 0 # the same") == url
     assert f"TensorBoard runs already (pid {only().pid}, started 0:00:" in capsys.readouterr().out
+    assert notebook.start("--logdir logs", quiet=True) == url
+    assert notebook.start(f"--logdir logs --port {only().port}", quiet=True) == url
+    assert len(notebook._running) == 1
     (place / "elsewhere").mkdir()
     monkeypatch.chdir(place / "elsewhere")
     assert notebook.start("--logdir logs --port=0", quiet=True) != url
@@ -150,10 +154,14 @@ def test_one_that_does_not_serve_in_time_is_ended(monkeypatch: pytest.MonkeyPatc
     ]
 
 
+@pytest.mark.parametrize("how", ["itself", "its child"])
 def test_inside_a_run_nothing_is_started(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    how: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("DANLU_RUN_ID", "12")
+    if how == "itself":
+        monkeypatch.setattr(running, "_current", [RunContext(id=12, dir=place)])
+    else:
+        monkeypatch.setenv("DANLU_RUN_ID", "12")
     assert notebook.start("--logdir logs") is None
     assert capsys.readouterr().out == (
         "This is run 12 of Danlu: TensorBoard is on the page of its experiment, so none is started here.\n"
