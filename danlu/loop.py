@@ -90,8 +90,7 @@ class Loop:
     def run(self, goal: int) -> bool:
         """Train until so many epochs are done or a callback has had enough; False when asked to stop before."""
         trainer = self._trainer
-        if self._now is not None:  # here, because whoever was told of the beginning may have drawn
-            rng.restore(self.drawn, self._generators)
+        self.rewind()  # only now, because whoever was told of the beginning may have drawn
         while trainer.progress.epoch < goal and not trainer.stopping:
             if not (self._train_epoch() and self._end_epoch()):
                 return False
@@ -107,6 +106,11 @@ class Loop:
         if meter is not None:
             self.meter.load_state_dict(meter)
         self.drawn, self._now = generators["start"], generators["now"]
+
+    def rewind(self) -> None:
+        """Put the random generators where the checkpoint's epoch began."""
+        if self.drawn:
+            rng.restore(self.drawn, self._generators)
 
     # -- an epoch
 
@@ -163,7 +167,7 @@ class Loop:
         values = {f"train_{name}": value for name, value in self.meter.values(trainer.ranks).items()}
         if trainer.update is None:  # it has no loss where every step was skipped
             values = {"train_loss": math.nan, **values}
-        logs: dict[str, float] = {**values, "lr": trainer.lr}
+        logs: dict[str, float] = {**values, **({"lr": trainer.lr} if trainer.optimizers else {})}
         if self._val is not None and ((progress.epoch + 1) % self._plan.val_every == 0):
             # Until the epoch is over, a checkpoint stands before its validation.
             self._now = rng.capture(self._generators)
@@ -262,10 +266,11 @@ class Loop:
     def _close(self) -> None:
         """The data ended, of unknown length, before a step had all its batches: its gradients are those of fewer."""
         trainer, progress = self._trainer, self._trainer.progress
-        parameters = [item for item in trainer.net.parameters() if item.grad is not None]
+        parameters = list(trainer.net.parameters())
         trainer.ranks.average(parameters)
         for parameter in parameters:
-            parameter.grad *= self._plan.accumulate / progress.opened
+            if parameter.grad is not None:
+                parameter.grad *= self._plan.accumulate / progress.opened
         self._update()
 
     def _update(self) -> None:
@@ -295,7 +300,14 @@ def account(meter: Meter, outputs: Mapping[str, Any], size: int) -> None:
     for name, value in outputs.items():
         if name not in {"preds", "labels", "size"}:
             meter.add(name, value, size)
-    if not meter.metrics or size == 0 or "preds" not in outputs:
+    if not meter.metrics:
+        return
+    if not {"preds", "labels"} <= outputs.keys():
+        names = ", ".join(meter.metrics)
+        raise ValueError(
+            f"metrics ({names}) need preds and labels: what step or update returns has to hold them"
+        )
+    if size == 0:
         return
     preds, labels = outputs["preds"], outputs["labels"]
     if isinstance(preds, Tensor):

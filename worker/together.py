@@ -80,6 +80,8 @@ def _rank(
             ranks.join()
             running.enter(context)
             recipe.func(params, context)
+            if stop.asked:  # the agent waits for the end of the process, not for a result
+                sys.exit(128 + signal.SIGTERM)
         except Exception as error:
             if not ranks.is_echo(error):
                 _confess(spec, mine, error, stop)
