@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     )
     from danlu.client import Client
     from danlu.errors import ApiError
+    from danlu.keras import KerasModel
     from danlu.netsummary import summary
     from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, Params, RunContext, recipe
     from danlu.running import current_run
-    from danlu.trainer import KerasModel, Trainer
+    from danlu.trainer import Trainer
 
 __version__: str
 
@@ -64,7 +65,7 @@ _LAZY = {
     "CheckpointUnreadable": "danlu.recipe",
     "Client": "danlu.client",
     "EarlyStopping": "danlu.callbacks",
-    "KerasModel": "danlu.trainer",
+    "KerasModel": "danlu.keras",
     "LRMonitor": "danlu.callbacks",
     "ModelCheckpoint": "danlu.callbacks",
     "NonFiniteLoss": "danlu.recipe",

@@ -6,6 +6,7 @@ Nothing of a checkpoint is ever executed: they are read with torch's `weights_on
 """
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -248,6 +249,17 @@ class _Hashed:
                 done += count
 
 
+class _Whole(io.FileIO):
+    """A file without a buffer that writes all it is given; torch's writer does not look at how much that was."""
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        while done < len(view):
+            done += super().write(view[done:]) or 0
+        return done
+
+
 class beside:  # noqa: N801 - used as a context manager only
     """A file beside its place, forced to the disk and moved there when the block ends well, removed when not."""
 
@@ -255,7 +267,7 @@ class beside:  # noqa: N801 - used as a context manager only
         self._path, self._tmp = path, path.with_name(path.name + ".tmp")
 
     def __enter__(self) -> Any:
-        self._file = self._tmp.open("w+b", buffering=0)
+        self._file = _Whole(self._tmp, "w+")
         return self._file
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:

@@ -4,10 +4,9 @@ Data that sits in tensors is sliced a batch at a time instead of being collated 
 that its DataLoader would give and with the same draws from the random generators: same batches, same bits.
 """
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +25,9 @@ from torch.utils.data import (
     default_collate,
 )
 
+from danlu.batches import size_of
 from danlu.shards import SOLO, IndexShards, Shard, cut
+from danlu.source import Batches, Piece, generators_of, tell_epoch
 
 # These draw everything at the start of an epoch, from a generator of their own or before the first batch.
 _KNOWN_SAMPLERS = (
@@ -34,38 +35,6 @@ _KNOWN_SAMPLERS = (
 )  # fmt: skip
 _PLACED_BYTES = 1 << 30
 """Tensors up to this size move to the device once instead of batch by batch."""
-
-
-class Piece(NamedTuple):
-    """What one process does of one batch."""
-
-    batch: Any
-    size: int
-    """Samples that count; 0 where the batch is a stand-in, because another process has all there is."""
-    total: int
-    """Samples of the whole batch, over all processes."""
-
-
-class Batches:
-    """One source of batches. `start` begins an epoch; it may be called any number of times.
-
-    Attributes:
-        length: batches of an epoch; None when nobody knows.
-        generators: the random generators of its own that it draws from.
-    """
-
-    length: int | None = None
-    generators: Sequence[torch.Generator] = ()
-
-    def start(self, skip: int = 0) -> Iterator[Piece]:
-        """The batches of an epoch from number `skip` on (0-based).
-
-        What an epoch draws at its start, and what the skipped batches drew, is drawn when this returns.
-        """
-        raise NotImplementedError
-
-    def set_epoch(self, epoch: int) -> None:
-        """An epoch (0-based) is about to start: a DistributedSampler of the user's wants to know."""
 
 
 def batches_of(
@@ -179,12 +148,12 @@ class _TensorBatches(Batches):
         self._loader, self._chosen, self._names, self._shard = loader, chosen, names, shard
         self._batch_sampler: Any = loader.batch_sampler
         self.length = len(loader)
-        self.generators = _generators(loader)
+        self.generators = generators_of(loader)
         small = sum(tensor.nbytes for tensor in tensors) <= _PLACED_BYTES
         self._tensors = tuple(tensor.to(device) for tensor in tensors) if device and small else tensors
 
     def set_epoch(self, epoch: int) -> None:
-        _tell_epoch(self._loader, epoch)
+        tell_epoch(self._loader, epoch)
 
     def start(self, skip: int = 0) -> Iterator[Piece]:
         batch_size = self._batch_sampler.batch_size
@@ -215,12 +184,12 @@ class _LoaderBatches(Batches):
 
     def __init__(self, loader: DataLoader[Any], shard: Shard) -> None:
         self._loader, self._shard = loader, shard
-        self.generators = _generators(loader)
+        self.generators = generators_of(loader)
         self.length = _length(loader)
         self._indexed = loader.batch_sampler is not None and not isinstance(loader.dataset, IterableDataset)
 
     def set_epoch(self, epoch: int) -> None:
-        _tell_epoch(self._loader, epoch)
+        tell_epoch(self._loader, epoch)
 
     def start(self, skip: int = 0) -> Iterator[Piece]:
         if self._shard.world > 1 and self._indexed:
@@ -289,65 +258,8 @@ def _piece(batch: Any, size: int, shard: Shard) -> Piece:
     return Piece(batch, size, size) if shard.world == 1 else Piece(*cut(batch, size, shard))
 
 
-def _generators(loader: DataLoader[Any]) -> list[torch.Generator]:
-    """The generators of a loader and its samplers, each once."""
-    sampler: Any = loader.batch_sampler
-    holders = (loader, loader.sampler, sampler, getattr(sampler, "sampler", None))
-    found = [getattr(holder, "generator", None) for holder in holders]
-    return list({id(item): item for item in found if isinstance(item, torch.Generator)}.values())
-
-
-def _tell_epoch(loader: DataLoader[Any], epoch: int) -> None:
-    samplers: tuple[Any, ...] = (
-        loader.sampler,
-        getattr(loader.batch_sampler, "sampler", loader.batch_sampler),
-    )
-    for sampler in samplers:
-        if hasattr(sampler, "set_epoch"):
-            sampler.set_epoch(epoch)
-
-
 def _length(data: object) -> int | None:
     try:
         return len(data)  # type: ignore[arg-type]
     except (TypeError, NotImplementedError):
         return None
-
-
-def size_of(batch: Any) -> int:
-    """Samples in a batch: the length of the first tensor or array in it that has one; 1 when nothing has."""
-    shape = getattr(batch, "shape", None)
-    if shape is not None:
-        return int(shape[0]) if len(shape) else 1
-    inside = (
-        batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
-    )
-    for value in inside:
-        if isinstance(value, Mapping | list | tuple) or hasattr(value, "shape"):
-            return size_of(value)
-    return len(batch) if isinstance(batch, list | tuple) and batch else 1
-
-
-def to_device(batch: Any, device: torch.device) -> Any:
-    """The batch with every tensor on the device; lists, tuples, named tuples and mappings keep their kind."""
-    if isinstance(batch, Tensor):
-        return batch if batch.device == device else batch.to(device, non_blocking=True)
-    move = functools.partial(to_device, device=device)
-    if isinstance(batch, Mapping):
-        moved = {key: move(value) for key, value in batch.items()}
-        return moved if type(batch) is dict or not callable(type(batch)) else _like(batch, moved)
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*map(move, batch))
-    if isinstance(batch, list | tuple):
-        return type(batch)(map(move, batch))
-    if hasattr(batch, "to") and hasattr(batch, "device"):
-        return batch.to(device)
-    return batch
-
-
-def _like(batch: Mapping[Any, Any], moved: dict[Any, Any]) -> Any:
-    """A mapping of the batch's own kind where that can be made of a dict (as tokenizers' encodings can)."""
-    try:
-        return type(batch)(moved)  # type: ignore[call-arg]
-    except TypeError:
-        return moved

@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,75 +19,11 @@ from danlu.callbacks.saving import ModelCheckpoint
 from danlu.callbacks.stopping import EarlyStopping
 from danlu.data import batches_of
 from danlu.loop import Loop, Plan
+from danlu.options import DEFAULT_FOLDER, Options
 from danlu.precision import Precision
-from danlu.recipe import CheckpointUnreadable
 
 if TYPE_CHECKING:
     from danlu.trainer import Trainer
-
-DEFAULT_FOLDER = "checkpoint"
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of `Trainer.fit`."""
-
-    epochs: int = 10
-    """Epochs to train, at least 1. A second `fit` trains so many more and goes on where the first one ended."""
-    ckpt_path: str | Path = DEFAULT_FOLDER
-    """Folder of the checkpoints. The default means the run's own folder inside a run of Danlu."""
-    patience: int | None = None
-    """Epochs without a better monitored value after which to stop; None: never."""
-    monitor: str | None = None
-    """Column of the history that is best; default: `val_loss`, or `train_loss` without val_data."""
-    mode: str | None = None
-    """`min` or `max`; default: by what is monitored."""
-    callbacks: Sequence[Any] | None = None
-    plot: bool = False
-    """Draw the monitored value: live in a notebook, else as a figure on the board."""
-    quiet: bool | None = None
-    """True: print nothing."""
-    cpu: bool = False
-    """Train on the CPU, whatever there is."""
-    mixed_precision: str = "no"
-    """`no`, `bf16` or `fp16`."""
-    gradient_accumulation_steps: int = 1
-    """Batches whose mean gradient makes one optimizer step."""
-    grad_clip_norm: float | None = None
-    """Greatest norm of all gradients together; None: they are never clipped."""
-    val_every: int = 1
-    """Epochs from one validation to the next."""
-    log_every: int | None = None
-    """Optimizer steps from one value of `loss/step` to the next; default 25; 0: none."""
-    batch_size: int = 32
-    """For data that is no DataLoader yet."""
-    shuffle: bool = True
-    """The same, for train_data."""
-    num_workers: int = 0
-    """The same."""
-    device: str | torch.device | None = None
-    """`cpu`, `cuda`, `cuda:1`, `mps`; default: the run's, else the best that there is."""
-    devices: int = 1
-    """Processes that train together, each on a GPU of its own or on the CPU."""
-    resume: bool | None = None
-    """Go on from the newest checkpoint in ckpt_path; default: inside a run of Danlu. Else old checkpoints are removed."""
-    nonfinite: str = "stop"
-    """What a NaN or infinite loss does before its step is taken: `stop` the training, or `skip` the step."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
-        for name in ("epochs", "gradient_accumulation_steps", "val_every", "batch_size", "devices"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
-        for name, allowed in (("mode", (None, "min", "max")), ("nonfinite", ("stop", "skip"))):
-            if getattr(self, name) not in allowed:
-                known = ", ".join(repr(item) for item in allowed if item)
-                raise ValueError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
-        if self.grad_clip_norm is not None and not self.grad_clip_norm > 0:
-            raise ValueError(f"grad_clip_norm must be above 0, not {self.grad_clip_norm!r}")
-        if self.log_every is not None and self.log_every < 0:
-            raise ValueError(f"log_every must be at least 0, not {self.log_every!r}")
 
 
 def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) -> Any:
@@ -136,7 +72,6 @@ def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) ->
 
 def _train(trainer: "Trainer") -> None:
     """Run the loop, and end well whatever it ends by."""
-    trainer.stopping = False
     saver = next((item for item in trainer.callbacks.all if isinstance(item, ModelCheckpoint)), None)
     trainer.model = trainer.net if trainer.update is not None else trainer.ranks.wrap(trainer.net)
     trouble: list[BaseException] = []
@@ -234,6 +169,7 @@ def _callbacks(trainer: "Trainer", options: Options) -> list[Any]:
         chosen.append(EarlyStopping(patience=options.patience))
     if not options.quiet and ProgressBar not in kinds:
         chosen.append(ProgressBar())
+    chosen.sort(key=lambda item: not isinstance(item, TensorBoardCallback))  # the others find its board open
     savers = [item for item in given if isinstance(item, ModelCheckpoint)] or [ModelCheckpoint()]
     return chosen + savers
 
@@ -299,11 +235,6 @@ def _stoppable(trainer: "Trainer") -> Iterator[None]:
 # -- small things
 
 
-def accumulation(trainer: "Trainer") -> int:
-    """Batches of one optimizer step."""
-    return int(trainer.loop.accumulation)
-
-
 def history(trainer: "Trainer") -> Any:
     """The history as a pandas DataFrame where pandas is installed, else as it is."""
     try:
@@ -311,53 +242,3 @@ def history(trainer: "Trainer") -> Any:
     except ImportError:
         return trainer.history
     return pd.DataFrame(trainer.history)
-
-
-def own_loss(outputs: Any) -> dict[str, Any]:
-    """The loss that a network computed itself: `outputs.loss`, `outputs["loss"]`, or outputs that are one number.
-
-    Raises:
-        ValueError: there is none.
-    """
-    loss = outputs.get("loss") if isinstance(outputs, Mapping) else getattr(outputs, "loss", None)
-    if loss is None and isinstance(outputs, Tensor) and outputs.ndim == 0:
-        loss = outputs
-    if loss is None:
-        raise ValueError(
-            "there is no loss: give the Trainer a loss_fn or a step, or let the network return its loss"
-        )
-    return {"loss": loss}
-
-
-def shown(value: Any) -> str:
-    """The shape of a tensor, for messages."""
-    return (
-        f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"of type {type(value).__name__}"
-    )
-
-
-def load_weights(net: nn.Module, weights: Any, where: str) -> None:
-    """Load a state dict.
-
-    Raises:
-        CheckpointUnreadable: it is another network's; the message says what differs.
-    """
-    own = net.state_dict()
-    if not isinstance(weights, Mapping):
-        raise CheckpointUnreadable(f"{where} holds no weights")
-    differing = [
-        *(f"{name} is missing" for name in own if name not in weights),
-        *(f"{name} is not in this network" for name in weights if name not in own),
-        *(
-            f"{name} is {tuple(weights[name].shape)} there and {tuple(own[name].shape)} here"
-            for name in own
-            if isinstance(own[name], Tensor) and name in weights and weights[name].shape != own[name].shape
-        ),
-    ]
-    if differing:
-        more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
-        raise CheckpointUnreadable(f"{where} is of another network: {'; '.join(differing[:3])}{more}")
-    try:
-        net.load_state_dict(weights)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointUnreadable(f"{where} does not fit this network: {error}") from error

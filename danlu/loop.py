@@ -4,18 +4,17 @@ A loop asks whether it should stop, tells its callbacks what happened, and can b
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from danlu import rng
-from danlu.data import Batches, Piece, to_device
+from danlu.batches import to_device
+from danlu.evaluation import account, evaluate
 from danlu.meters import Meter
 from danlu.precision import FiniteCheck, Precision
 from danlu.recipe import NonFiniteLoss
+from danlu.source import Batches, Piece
 
 if TYPE_CHECKING:
     from danlu.trainer import Trainer
@@ -84,7 +83,6 @@ class Loop:
         self.example: Any = None
         self._now: dict[str, Any] | None = None
         self._check = FiniteCheck(trainer.device)
-        self.accumulation = plan.accumulate
         self._generators = [*train.generators, *(val.generators if val else ())]
 
     def run(self, goal: int) -> bool:
@@ -181,7 +179,7 @@ class Loop:
         progress.epoch, progress.batch, self.drawn = progress.epoch + 1, 0, {}
         progress.history.append({"epoch": progress.epoch, **logs})
         self.meter.reset()
-        trainer.report(self._train.length)
+        self._report()
         trainer.tell("on_epoch_end", logs)
         trainer.stopping = trainer.ranks.agree(trainer.stopping)
         return True
@@ -280,63 +278,20 @@ class Loop:
         progress.step += 1
         progress.opened = 0
 
+    def _report(self) -> None:
+        """Tell the run how far it is."""
+        trainer, progress = self._trainer, self._trainer.progress
+        if trainer.run is None or not trainer.ranks.first:
+            return
+        batches = self._train.length
+        total = None if batches is None else -(-batches // self._plan.accumulate) * trainer.goal
+        trainer.run.progress(progress.step, total, progress.epoch, trainer.goal)
+
     def _log(self) -> None:
         """The news of the last steps; here, and not in every step, the device is waited for."""
         trainer, progress = self._trainer, self._trainer.progress
-        trainer.report(self._train.length)
+        self._report()
         if not self._plan.log_every or progress.step % self._plan.log_every:
             return  # the very first step: it is only known that the training has begun
         mean = self.meter.window()
         trainer.tell("on_log", {"loss": mean, "lr": trainer.lr} if mean is not None else {"lr": trainer.lr})
-
-
-def account(meter: Meter, outputs: Mapping[str, Any], size: int) -> None:
-    """Add the outputs of one batch to a meter.
-
-    Raises:
-        Exception: whatever a metric raises, with a note that names it.
-    """
-    size = int(outputs.get("size", size)) if size else 0  # 0: a stand-in, whatever its step makes of it
-    for name, value in outputs.items():
-        if name not in {"preds", "labels", "size"}:
-            meter.add(name, value, size)
-    if not meter.metrics:
-        return
-    if not {"preds", "labels"} <= outputs.keys():
-        names = ", ".join(meter.metrics)
-        raise ValueError(
-            f"metrics ({names}) need preds and labels: what step or update returns has to hold them"
-        )
-    if size == 0:
-        return
-    preds, labels = outputs["preds"], outputs["labels"]
-    if isinstance(preds, Tensor):
-        preds = preds.detach()
-    for name, metric in meter.metrics.items():
-        try:
-            metric.update(preds, labels)
-        except Exception as error:
-            error.add_note(f"raised by the metric {name!r}")
-            raise
-
-
-def evaluate(
-    trainer: "Trainer", data: Batches, precision: Precision, asked_to_stop: Callable[[], bool]
-) -> dict[str, float] | None:
-    """The losses and metrics on some data, the network in evaluation mode; None when asked to stop before the end."""
-    meter = Meter(trainer.val_metrics, trainer.device)
-    trainer.net.eval()
-    pieces = data.start()
-    alone = trainer.ranks.world == 1
-    count = 0
-    with torch.no_grad():
-        for piece in pieces:
-            if alone and asked_to_stop():
-                return None
-            with precision.autocast():
-                outputs = trainer.outputs(to_device(piece.batch, trainer.device))
-            account(meter, outputs, piece.size)
-            count += 1
-    if not count:
-        raise ValueError("val_data is empty: it gave no batch")
-    return meter.values(trainer.ranks)

@@ -1,7 +1,11 @@
 """Where a `fit` begins: anew, on top of the one before, or in the middle, from a checkpoint; and where it rests."""
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
 
 from danlu import checkpoint
 from danlu.loop import Progress
@@ -21,14 +25,15 @@ def begin(trainer: "Trainer", epochs: int, *, resume: bool) -> bool:
         CheckpointUnreadable: there are checkpoints, but none is whole, or they are another training's.
     """
     progress = trainer.progress
+    trainer.stopping = False
     if trainer.loaded is None and progress.fit == 0:
         if resume:
             found = checkpoint.newest(trainer.folder, "last")
             if found is not None:
                 trainer.loaded = found[1]
                 _restore(trainer, found[1], str(found[0].path))
-        elif trainer.ranks.first:
-            checkpoint.clear(trainer.folder)
+        else:
+            trainer.stale = True  # kept until there is a better one: this training may fail in its first step
     progress = trainer.progress
     state = trainer.loaded
     if progress.fit > trainer.calls:
@@ -37,18 +42,42 @@ def begin(trainer: "Trainer", epochs: int, *, resume: bool) -> bool:
         trainer.goal = progress.began + epochs
         early = progress.done and progress.epoch < state["goal"]
         if early or (progress.done and progress.epoch >= trainer.goal):
-            _callbacks_state(trainer, state)
+            _middle(trainer, state)
+            trainer.loop.rewind()  # a next `fit` draws what it would have drawn
             rest(trainer, _saver(trainer))
             trainer.loaded = None
             return False
         _middle(trainer, state)
+        trainer.stopping = bool(state["stopping"]) and not progress.done
         trainer.loaded = None
         return True
     trainer.loaded = None
+    if progress.fit and not progress.done and trainer.ranks.agree(trainer.asked_to_stop()):
+        return False  # the one before was asked to stop, and must be what goes on
     _carry_best(trainer)
     progress.fit, progress.began, progress.batch, progress.done = trainer.calls, progress.epoch, 0, False
     trainer.goal = progress.epoch + epochs
     return True
+
+
+def state_of(trainer: "Trainer") -> dict[str, Any]:
+    """Everything that a training goes on from. Every process must call it."""
+    loop = trainer.loop
+    scheduler, scaler = trainer.lr_scheduler, trainer.precision.scaler
+    return {
+        "format": 1,
+        "goal": trainer.goal,
+        "stopping": trainer.stopping,
+        "net": trainer.net.state_dict(),
+        "optimizers": {name: item.state_dict() for name, item in trainer.optimizers.items()},
+        "scheduler": scheduler.state_dict() if scheduler is not None else None,
+        "scaler": scaler.state_dict() if scaler is not None else None,
+        "progress": trainer.progress.numbers(),
+        "history": copy.deepcopy(trainer.progress.history),
+        "callbacks": trainer.callbacks.state_dict(),
+        "meters": trainer.ranks.gather(loop.meter.state_dict() if trainer.progress.batch else None),
+        "rng": trainer.ranks.gather(loop.generators()),
+    }
 
 
 def adopt(trainer: "Trainer") -> None:
@@ -105,6 +134,7 @@ def _restore(trainer: "Trainer", state: Mapping[str, Any], where: str) -> None:
     trainer.take_weights(state, where)
     try:
         for name, optimizer in trainer.optimizers.items():
+            _check_kind(optimizer, state["optimizers"][name])
             optimizer.load_state_dict(state["optimizers"][name])
         if trainer.lr_scheduler is not None and state["scheduler"] is not None:
             trainer.lr_scheduler.load_state_dict(state["scheduler"])
@@ -115,6 +145,19 @@ def _restore(trainer: "Trainer", state: Mapping[str, Any], where: str) -> None:
         raise CheckpointUnreadable(f"{where} does not fit this training: {error!r}") from error
     progress = trainer.progress
     trainer.say(f"going on from epoch {progress.epoch + 1}, batch {progress.batch} (step {progress.step})")
+
+
+def _check_kind(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Torch would load the state of another kind of optimizer, and train with neither's settings.
+
+    Raises:
+        ValueError: it is one's.
+    """
+    own, saved = (set(item["param_groups"][0]) for item in (optimizer.state_dict(), state))
+    if own - saved and saved - own:  # a newer torch, or a scheduler, only adds settings
+        raise ValueError(
+            f"an optimizer with {', '.join(sorted(saved - own))} instead of {', '.join(sorted(own - saved))}"
+        )
 
 
 def _callbacks_state(trainer: "Trainer", state: Mapping[str, Any]) -> None:
@@ -145,3 +188,30 @@ def _carry_best(trainer: "Trainer") -> None:
         saver.best = {name: meta[name] for name in ("value", "monitor", "epoch", "step")} | {
             "file": found[0].path.name
         }
+
+
+def load_weights(net: nn.Module, weights: Any, where: str) -> None:
+    """Load a state dict.
+
+    Raises:
+        CheckpointUnreadable: it is another network's; the message says what differs.
+    """
+    own = net.state_dict()
+    if not isinstance(weights, Mapping):
+        raise CheckpointUnreadable(f"{where} holds no weights")
+    differing = [
+        *(f"{name} is missing" for name in own if name not in weights),
+        *(f"{name} is not in this network" for name in weights if name not in own),
+        *(
+            f"{name} is {tuple(weights[name].shape)} there and {tuple(own[name].shape)} here"
+            for name in own
+            if isinstance(own[name], Tensor) and name in weights and weights[name].shape != own[name].shape
+        ),
+    ]
+    if differing:
+        more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise CheckpointUnreadable(f"{where} is of another network: {'; '.join(differing[:3])}{more}")
+    try:
+        net.load_state_dict(weights)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointUnreadable(f"{where} does not fit this network: {error}") from error

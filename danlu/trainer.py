@@ -14,22 +14,23 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from danlu import checkpoint, fitting
-from danlu.batches import supervised
+from danlu.batches import supervised, to_device
 from danlu.callbacks.base import Callbacks
-from danlu.data import batches_of, to_device
-from danlu.loop import Progress, evaluate
+from danlu.data import batches_of
+from danlu.evaluation import evaluate, predict, untouched_modes
+from danlu.given import PER, Optimizers, cadence, optimizers_of
+from danlu.loop import Progress
 from danlu.meters import check_names
 from danlu.metrics import Metric, as_metric
+from danlu.options import Options
+from danlu.outputs import own_loss, shown
 from danlu.precision import Precision
 from danlu.ranks import Ranks
 from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, RunContext
+from danlu.resuming import load_weights
 from danlu.running import current_run
-
-Optimizers = torch.optim.Optimizer | dict[str, torch.optim.Optimizer]
-_PER = ("epoch", "step")
 
 
 class Trainer:
@@ -82,9 +83,9 @@ class Trainer:
             name: as_metric(name, item) for name, item in (metrics or {}).items()
         }
         self.val_metrics = copy.deepcopy(self.metrics)
-        self.optimizers = _optimizers(net, optimizer)
+        self.optimizers = optimizers_of(net, optimizer)
         self.lr_scheduler = lr_scheduler
-        self._per = _cadence(lr_scheduler, lr_scheduler_per)
+        self._per = cadence(lr_scheduler, lr_scheduler_per)
         self.run = run if run is not None else current_run()
         self.progress = Progress()
         self.ranks = Ranks()
@@ -104,24 +105,26 @@ class Trainer:
         self.loop: Any = None
         self.calls = 0
         self.loaded: dict[str, Any] | None = None
+        self.stale = False
+        """Whether the folder holds checkpoints of another training, which the first of this one replaces."""
         self.resting: tuple[checkpoint.Entry, list[int]] | None = None
 
     # -- for whoever trains
 
     def fit(self, train_data: Any, val_data: Any = None, epochs: int = 10, **options: Any) -> Any:
-        """Train; see :class:`danlu.fitting.Options` for every option and its default.
+        """Train; see :class:`danlu.options.Options` for every option and its default.
 
         Returns:
             the history: a pandas DataFrame where pandas is installed, else a list of dicts, an epoch each.
         """
-        return fitting.fit(self, train_data, val_data, fitting.Options(epochs=epochs, **options))
+        return fitting.fit(self, train_data, val_data, Options(epochs=epochs, **options))
 
     def evaluate(self, data: Any, *, batch_size: int = 32, num_workers: int = 0) -> dict[str, float]:
         """The losses and metrics on some data, as `val_…`; the network in evaluation mode, without gradients."""
         batches = batches_of(
             data, name="data", batch_size=batch_size, num_workers=num_workers, device=self.device
         )
-        with self._resting_mode():
+        with untouched_modes(self.net):
             found = evaluate(self, batches, self.precision, bool)
         return {f"val_{name}": value for name, value in (found or {}).items()}
 
@@ -133,21 +136,7 @@ class Trainer:
         batches = batches_of(
             data, name="data", batch_size=batch_size, num_workers=num_workers, device=self.device
         )
-        found: list[Any] = []
-        with self._resting_mode(), torch.no_grad(), self.precision.autocast():
-            self.net.eval()
-            for piece in batches.start():
-                args, named, _ = supervised(
-                    to_device(piece.batch, self.device), labelled=self.loss_fn is not None
-                )
-                outputs = self.net(*args, **named)
-                several = isinstance(outputs, tuple | list)
-                found.append([item.cpu() for item in outputs] if several else outputs.cpu())
-        if not found:
-            raise ValueError("data is empty: it gave no batch")
-        if isinstance(found[0], list):
-            return [torch.cat(parts) for parts in zip(*found, strict=True)]
-        return torch.cat(found)
+        return predict(self, batches)
 
     def save_checkpoint(self, path: Path | str = "checkpoint.pt") -> Path:
         """Write the network's weights to a file that `load_checkpoint` and `torch.load` read."""
@@ -253,13 +242,11 @@ class Trainer:
         args, named, labels = supervised(batch, labelled=self.loss_fn is not None)
         preds = self.model(*args, **named)
         if self.loss_fn is None:
-            return fitting.own_loss(preds)
+            return own_loss(preds, batch)
         try:
             loss = self.loss_fn(preds, labels)
         except (RuntimeError, ValueError, IndexError) as error:
-            error.add_note(
-                f"raised by the loss for outputs {fitting.shown(preds)} and labels {fitting.shown(labels)}"
-            )
+            error.add_note(f"raised by the loss for outputs {shown(preds)} and labels {shown(labels)}")
             raise
         return {"loss": loss, "preds": preds, "labels": labels}
 
@@ -277,7 +264,7 @@ class Trainer:
         """Step the learning rate's scheduler where its time has come."""
         if self.lr_scheduler is None:
             return
-        if self._per in _PER:
+        if self._per in PER:
             if when == self._per:
                 self.lr_scheduler.step()
         elif logs is not None:
@@ -301,15 +288,6 @@ class Trainer:
         """Whether somebody outside wants the training to end: save, and return."""
         return self.asked()
 
-    def report(self, batches: int | None) -> None:
-        """Tell the run how far it is."""
-        if self.run is None or not self.ranks.first:
-            return
-        progress = self.progress
-        steps = None if batches is None else -(-batches // fitting.accumulation(self))
-        total = None if steps is None else steps * self.goal
-        self.run.progress(progress.step, total, progress.epoch, self.goal)
-
     def tell(self, hook: str, *args: Any) -> None:
         """Call a hook of the callbacks."""
         self.callbacks.tell(hook, self, *args)
@@ -324,79 +302,6 @@ class Trainer:
         if run is not None:
             run.phase("training")
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that a training goes on from. Every process must call it."""
-        loop = self.loop
-        return {
-            "format": 1,
-            "goal": self.goal,
-            "net": self.net.state_dict(),
-            "optimizers": {name: item.state_dict() for name, item in self.optimizers.items()},
-            "scheduler": self.lr_scheduler.state_dict() if self.lr_scheduler is not None else None,
-            "scaler": self.precision.scaler.state_dict() if self.precision.scaler is not None else None,
-            "progress": self.progress.numbers(),
-            "history": copy.deepcopy(self.progress.history),
-            "callbacks": self.callbacks.state_dict(),
-            "meters": self.ranks.gather(loop.meter.state_dict() if self.progress.batch else None),
-            "rng": self.ranks.gather(loop.generators()),
-        }
-
     def take_weights(self, state: Mapping[str, Any], where: str) -> None:
         """Load the network's weights out of a checkpoint's state, or a plain state dict."""
-        fitting.load_weights(self.net, state.get("net", state), where)
-
-    @contextlib.contextmanager
-    def _resting_mode(self) -> Iterator[None]:
-        """Every module is afterwards in the mode that it was in."""
-        modes = [(module, module.training) for module in self.net.modules()]
-        try:
-            yield
-        finally:
-            for module, training in modes:
-                module.training = training
-
-
-def _optimizers(net: nn.Module, given: Optimizers | None) -> dict[str, torch.optim.Optimizer]:
-    if isinstance(given, torch.optim.Optimizer):
-        return {"optimizer": given}
-    if isinstance(given, dict) and all(isinstance(item, torch.optim.Optimizer) for item in given.values()):
-        return given
-    if given is not None:
-        raise TypeError(
-            f"optimizer must be one of torch.optim, or a dict of these, not {type(given).__name__}"
-        )
-    parameters = [item for item in net.parameters() if item.requires_grad]
-    return {"optimizer": torch.optim.Adam(parameters, lr=3e-4)} if parameters else {}
-
-
-def _cadence(scheduler: Any, per: str | None) -> str | None:
-    if isinstance(scheduler, ReduceLROnPlateau):
-        if per in _PER:
-            raise ValueError(
-                "lr_scheduler_per: ReduceLROnPlateau watches a column of the history, such as 'val_loss'"
-            )
-        return per
-    if per is not None and per not in _PER:
-        raise ValueError(
-            f"lr_scheduler_per must be 'epoch' or 'step', not {per!r} (a column is for ReduceLROnPlateau)"
-        )
-    return per or "epoch"
-
-
-class KerasModel(Trainer):
-    """The Trainer with the names and the defaults that torchkeras' KerasModel has."""
-
-    def __init__(
-        self,
-        net: nn.Module,
-        loss_fn: Callable[..., Tensor] | None = None,
-        metrics_dict: Mapping[str, Any] | None = None,
-        optimizer: Optimizers | None = None,
-        lr_scheduler: Any = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(net, loss_fn, metrics_dict, optimizer, lr_scheduler, **options)
-
-    def fit(self, train_data: Any, val_data: Any = None, epochs: int = 10, **options: Any) -> Any:
-        """As `Trainer.fit`, with patience=5 and plot=True unless told otherwise."""
-        return super().fit(train_data, val_data, epochs, **{"patience": 5, "plot": True, **options})
+        load_weights(self.net, state.get("net", state), where)

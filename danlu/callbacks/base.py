@@ -67,9 +67,13 @@ class Callbacks:
             call(*args)
 
     def tell_all(self, hook: str, *args: Any) -> list[BaseException]:
-        """Call a hook of every callback, also when one raises; what was raised."""
+        """Call a hook of every callback, also when one raises, in reverse: who opened something first closes it last.
+
+        Returns:
+            what was raised.
+        """
         errors: list[BaseException] = []
-        for call in self._hooks[hook]:
+        for call in reversed(self._hooks[hook]):
             try:
                 call(*args)
             except Exception as error:  # noqa: BLE001 - the others still have something to close

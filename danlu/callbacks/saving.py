@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from danlu import checkpoint
 from danlu.callbacks.base import Callback
 from danlu.callbacks.stopping import better
 
@@ -92,20 +91,24 @@ class ModelCheckpoint(Callback):
 
     def on_exception(self, trainer: "Trainer", error: BaseException) -> None:
         """The state is in doubt and stays unsaved; the best weights are not."""
-        if trainer.ranks.first:  # the other processes may be gone
+        if trainer.ranks.first and self._weights is not None:  # the other processes may be gone
+            self._replace(trainer)
             self._write_best(trainer)
 
     def save(self, trainer: "Trainer") -> None:
         """Write the last state, and the best weights if they are not written yet. Every process must call it."""
+        from danlu import checkpoint, resuming  # torch is imported only where something is trained
+
         began = time.monotonic()
         with trainer.phase("saving"):
             if trainer.ranks.first:
+                self._replace(trainer)
                 self._write_best(trainer)
             self._weights = None
             if self.best is not None:
                 self.best["file"] = trainer.ranks.agree(self.best["file"])
             if self.keep_last:
-                state = trainer.state_dict()
+                state = resuming.state_of(trainer)
                 if trainer.ranks.first:
                     if trainer.board is not None:
                         trainer.board.flush()  # what was logged before a checkpoint is not logged again
@@ -115,9 +118,19 @@ class ModelCheckpoint(Callback):
         self._saved_at = time.monotonic()
         self._took = self._saved_at - began
 
+    def _replace(self, trainer: "Trainer") -> None:
+        """Before the first checkpoint of a training: remove those of another one."""
+        from danlu import checkpoint
+
+        if trainer.stale and (self.keep_best or self.keep_last):
+            checkpoint.clear(trainer.folder)
+            trainer.stale = False
+
     def _write_best(self, trainer: "Trainer") -> None:
         if self._weights is None or self.best is None:
             return
+        from danlu import checkpoint
+
         weights, self._weights = self._weights, None
         meta = {name: self.best[name] for name in ("epoch", "step", "monitor", "value")}
         entry = checkpoint.save(trainer.folder, "best", {"net": weights, **meta}, meta)
@@ -126,6 +139,8 @@ class ModelCheckpoint(Callback):
             self._prune(trainer)
 
     def _prune(self, trainer: "Trainer") -> None:
+        from danlu import checkpoint
+
         folder = trainer.folder
         checkpoint.prune(folder, "last", self.keep)
         named = [entry.meta.get("best") for entry in checkpoint.entries(folder, "last")]

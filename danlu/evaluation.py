@@ -1,0 +1,98 @@
+"""The losses and metrics of some data, and what a network says to it."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from danlu.batches import supervised, to_device
+from danlu.meters import Meter
+from danlu.outputs import predicted
+from danlu.precision import Precision
+from danlu.source import Batches
+
+if TYPE_CHECKING:
+    from danlu.trainer import Trainer
+
+
+def account(meter: Meter, outputs: Mapping[str, Any], size: int) -> None:
+    """Add the outputs of one batch to a meter.
+
+    Raises:
+        Exception: whatever a metric raises, with a note that names it.
+    """
+    size = int(outputs.get("size", size)) if size else 0  # 0: a stand-in, whatever its step makes of it
+    for name, value in outputs.items():
+        if name not in {"preds", "labels", "size"}:
+            meter.add(name, value, size)
+    if not meter.metrics:
+        return
+    if not {"preds", "labels"} <= outputs.keys():
+        names = ", ".join(meter.metrics)
+        raise ValueError(
+            f"metrics ({names}) need preds and labels: what step or update returns has to hold them"
+        )
+    if size == 0:
+        return
+    preds, labels = outputs["preds"], outputs["labels"]
+    if isinstance(preds, Tensor):
+        preds = preds.detach()
+    for name, metric in meter.metrics.items():
+        try:
+            metric.update(preds, labels)
+        except Exception as error:
+            error.add_note(f"raised by the metric {name!r}")
+            raise
+
+
+def evaluate(
+    trainer: "Trainer", data: Batches, precision: Precision, asked_to_stop: Callable[[], bool]
+) -> dict[str, float] | None:
+    """The losses and metrics on some data, the network in evaluation mode; None when asked to stop before the end."""
+    meter = Meter(trainer.val_metrics, trainer.device)
+    trainer.net.eval()
+    pieces = data.start()
+    alone = trainer.ranks.world == 1
+    count = 0
+    with torch.no_grad():
+        for piece in pieces:
+            if alone and asked_to_stop():
+                return None
+            with precision.autocast():
+                outputs = trainer.outputs(to_device(piece.batch, trainer.device))
+            account(meter, outputs, piece.size)
+            count += 1
+    if not count:
+        raise ValueError("val_data is empty: it gave no batch")
+    return meter.values(trainer.ranks)
+
+
+def predict(trainer: "Trainer", data: Batches) -> Any:
+    """The network's outputs; see `Trainer.predict`."""
+    found: list[Any] = []
+    with untouched_modes(trainer.net), torch.no_grad(), trainer.precision.autocast():
+        trainer.net.eval()
+        for piece in data.start():
+            batch = to_device(piece.batch, trainer.device)
+            args, named, _ = supervised(batch, labelled=trainer.loss_fn is not None)
+            outputs = predicted(trainer.net(*args, **named))
+            several = isinstance(outputs, tuple | list)
+            found.append([item.cpu() for item in outputs] if several else outputs.cpu())
+    if not found:
+        raise ValueError("data is empty: it gave no batch")
+    if isinstance(found[0], list):
+        return [torch.cat(parts) for parts in zip(*found, strict=True)]
+    return torch.cat(found)
+
+
+@contextlib.contextmanager
+def untouched_modes(net: nn.Module) -> Iterator[None]:
+    """Around what changes modes: every module is afterwards in the mode that it was in."""
+    modes = [(module, module.training) for module in net.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
