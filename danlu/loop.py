@@ -222,7 +222,7 @@ class Loop:
         window = self._window(progress)
         last = progress.opened + 1 >= window
         share = piece.size * trainer.ranks.world / piece.total / window
-        with trainer.unsynced(last):
+        with trainer.ranks.unsynced(trainer.model, last=last):
             precision.backward(loss if share == 1 else loss * share)
         value = self._check.value()
         doubtful = not math.isfinite(value) or self._plan.nonfinite == "skip"

@@ -1,5 +1,6 @@
 """Several processes that train together: started by torchrun's own agent, each one a rank that knows the others."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -58,6 +59,13 @@ class Ranks:
         device = next(net.parameters()).device
         ids = [device.index] if device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(net, device_ids=ids)
+
+    def unsynced(self, model: nn.Module, *, last: bool) -> contextlib.AbstractContextManager[Any]:
+        """Around a backward pass: gradients are averaged over the processes in the last one of a step only."""
+        if last or not isinstance(model, nn.parallel.DistributedDataParallel):
+            return contextlib.nullcontext()
+        context: contextlib.AbstractContextManager[Any] = model.no_sync()
+        return context
 
     def add_up(self, numbers: Sequence[Tensor]) -> list[Tensor]:
         """Each 0-dim tensor summed over the processes."""

@@ -277,13 +277,6 @@ class Trainer:
         for optimizer in self.optimizers.values():
             optimizer.zero_grad()
 
-    def unsynced(self, last: bool) -> contextlib.AbstractContextManager[Any]:
-        """Around a backward pass: gradients are averaged over the processes in the last one of a step only."""
-        if last or self.model is self.net:
-            return contextlib.nullcontext()
-        context: contextlib.AbstractContextManager[Any] = self.model.no_sync()  # type: ignore[operator]
-        return context
-
     def asked_to_stop(self) -> bool:
         """Whether somebody outside wants the training to end: save, and return."""
         return self.asked()
