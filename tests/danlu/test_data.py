@@ -18,8 +18,10 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from danlu.data import Batches, Piece, _LoaderBatches, _TensorBatches, batches_of, size_of, to_device
+from danlu.batches import size_of, to_device
+from danlu.data import _LoaderBatches, _TensorBatches, batches_of
 from danlu.shards import IndexShards, Shard, cut
+from danlu.source import Batches, Piece
 
 X = torch.arange(46.0).reshape(23, 2)
 Y = torch.arange(23)
@@ -52,7 +54,7 @@ LOADERS: dict[str, Callable[[], DataLoader[Any]]] = {
     "shuffled": lambda: DataLoader(PAIRS, batch_size=4, shuffle=True),
     "drop_last": lambda: DataLoader(PAIRS, batch_size=4, shuffle=True, drop_last=True),
     "drop_last in order": lambda: DataLoader(PAIRS, batch_size=5, drop_last=True),
-    "subset": lambda: DataLoader(Subset(PAIRS, range(3, 17)), batch_size=4, shuffle=True),  # type: ignore[arg-type]
+    "subset": lambda: DataLoader(Subset(PAIRS, range(3, 17)), batch_size=4, shuffle=True),
     "nested subsets": lambda: DataLoader(NESTED, batch_size=3, shuffle=True),
     "weighted": lambda: DataLoader(PAIRS, 4, sampler=WeightedRandomSampler(WEIGHTS, 30)),
     "weighted, own": lambda: DataLoader(
