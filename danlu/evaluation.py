@@ -11,7 +11,7 @@ from danlu.batches import supervised, to_device
 from danlu.meters import Meter
 from danlu.outputs import predicted
 from danlu.precision import Precision
-from danlu.source import Batches
+from danlu.source import Batches, Piece
 
 if TYPE_CHECKING:
     from danlu.trainer import Trainer
@@ -48,7 +48,11 @@ def account(meter: Meter, outputs: Mapping[str, Any], size: int) -> None:
 
 
 def evaluate(
-    trainer: "Trainer", data: Batches, precision: Precision, asked_to_stop: Callable[[], bool]
+    trainer: "Trainer",
+    data: Batches,
+    precision: Precision,
+    asked_to_stop: Callable[[], bool],
+    name: str = "val_data",
 ) -> dict[str, float] | None:
     """The losses and metrics on some data, the network in evaluation mode; None when asked to stop before the end."""
     meter = Meter(trainer.val_metrics, trainer.device)
@@ -57,7 +61,7 @@ def evaluate(
     alone = trainer.ranks.world == 1
     count = 0
     with torch.no_grad():
-        for piece in pieces:
+        while (piece := next_of(pieces, name, f"batch {count}")) is not None:
             if alone and asked_to_stop():
                 return None
             with precision.autocast():
@@ -65,8 +69,21 @@ def evaluate(
             account(meter, outputs, piece.size)
             count += 1
     if not count:
-        raise ValueError("val_data is empty: it gave no batch")
+        raise ValueError(f"{name} is empty: it gave no batch")
     return meter.values(trainer.ranks)
+
+
+def next_of(pieces: Iterator[Piece], name: str, place: str) -> Piece | None:
+    """The next batch; None at the end.
+
+    Raises:
+        Exception: whatever the data raises, with a note that names it.
+    """
+    try:
+        return next(pieces, None)
+    except Exception as error:
+        error.add_note(f"raised by {name} at {place}")
+        raise
 
 
 def predict(trainer: "Trainer", data: Batches) -> Any:

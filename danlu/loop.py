@@ -12,6 +12,7 @@ from danlu import rng
 from danlu.batches import to_device
 from danlu.evaluation import account, evaluate
 from danlu.meters import Meter
+from danlu.outputs import updated
 from danlu.precision import FiniteCheck, Precision
 from danlu.recipe import NonFiniteLoss
 from danlu.source import Batches, Piece
@@ -191,7 +192,7 @@ class Loop:
         batch = self.example = to_device(piece.batch, trainer.device)
         before = progress.step
         if trainer.update is not None:
-            outputs = dict(trainer.update(trainer, batch) or {})
+            outputs = updated(trainer.update(trainer, batch))
             progress.step += 1
         else:
             outputs = self._learn(batch, piece)

@@ -38,12 +38,20 @@ class Meter:
             metric.reset()
 
     def add(self, name: str, mean: Tensor | float, size: int) -> None:
-        """Add the mean (0-dim) of `size` samples."""
+        """Add the mean (0-dim) of `size` samples.
+
+        Raises:
+            ValueError: it has a shape.
+        """
         total = self._sums.get(name)
         if total is None:
             total = self._sums[name] = torch.zeros((), dtype=self._dtype, device=self._device)
             self._counts[name] = 0
         value = mean.detach() if isinstance(mean, Tensor) else torch.as_tensor(mean, device=self._device)
+        if value.ndim:
+            raise ValueError(
+                f"{name!r} must be a number or a 0-dim tensor, not of shape {tuple(value.shape)}"
+            )
         total.add_(value, alpha=size)
         self._counts[name] += size
 

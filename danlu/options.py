@@ -1,13 +1,27 @@
 """The options of a training."""
 
+import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from danlu.callbacks.base import check
+
 DEFAULT_FOLDER = "checkpoint"
+
+_INTEGERS = {
+    "epochs": 1, "patience": 1, "gradient_accumulation_steps": 1, "val_every": 1, "log_every": 0, "batch_size": 1,
+    "num_workers": 0, "devices": 1,
+}  # fmt: skip
+_CHOICES = {"mode": ("min", "max"), "nonfinite": ("stop", "skip"), "mixed_precision": ("no", "bf16", "fp16")}
+_KINDS: dict[str, tuple[type, ...]] = {
+    "ckpt_path": (str, Path), "monitor": (str,), "device": (str, torch.device),
+    **dict.fromkeys(("plot", "cpu", "shuffle", "quiet", "resume"), (bool,)),
+}  # fmt: skip
+_OPTIONAL = {"patience", "log_every", "quiet", "resume", "mode", "monitor", "device"}
 
 
 @dataclass(frozen=True)
@@ -58,15 +72,44 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        for name in ("epochs", "gradient_accumulation_steps", "val_every", "batch_size", "devices"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
-        for name, allowed in (("mode", (None, "min", "max")), ("nonfinite", ("stop", "skip"))):
-            if getattr(self, name) not in allowed:
-                known = ", ".join(repr(item) for item in allowed if item)
-                raise ValueError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
-        if self.grad_clip_norm is not None and not self.grad_clip_norm > 0:
-            raise ValueError(f"grad_clip_norm must be above 0, not {self.grad_clip_norm!r}")
-        if self.log_every is not None and self.log_every < 0:
-            raise ValueError(f"log_every must be at least 0, not {self.log_every!r}")
+        for name, least in _INTEGERS.items():
+            value = self._given(name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+                raise ValueError(f"{name} must be an integer of at least {least}, not {value!r}")
+        for name, allowed in _CHOICES.items():
+            value = self._given(name)
+            if value is not None and value not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+        for name, kinds in _KINDS.items():
+            value = self._given(name)
+            if value is not None and not isinstance(value, kinds):
+                known = " or ".join(kind.__name__ for kind in kinds)
+                raise ValueError(f"{name} must be a {known}, not {value!r}")
+        clip = self.grad_clip_norm
+        if clip is not None and not (isinstance(clip, int | float) and clip > 0):
+            raise ValueError(f"grad_clip_norm must be a number above 0, not {clip!r}")
+        if self.callbacks is not None and not isinstance(self.callbacks, list | tuple):
+            raise TypeError(f"callbacks must be a list of callbacks, not a {type(self.callbacks).__name__}")
+        for callback in self.callbacks or ():
+            check(callback)
+
+    def _given(self, name: str) -> Any:
+        value = getattr(self, name)
+        if value is None and name not in _OPTIONAL:
+            raise ValueError(f"{name} must not be None")
+        return value
+
+
+def options_of(**given: Any) -> Options:
+    """The options by name.
+
+    Raises:
+        TypeError: there is no such option; the message names the one that was probably meant.
+    """
+    known = [field.name for field in fields(Options)]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f": did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+            raise TypeError(f"fit has no option {name!r}{meant}")
+    return Options(**given)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from danlu.batches import LABELS
@@ -34,6 +35,46 @@ def own_loss(outputs: Any, batch: Any) -> dict[str, Any]:
     )
 
 
+def stepped(found: Any) -> dict[str, Any]:
+    """What a `step` returned, as a dict.
+
+    Raises:
+        TypeError: it has no loss.
+    """
+    if isinstance(found, Tensor):
+        return {"loss": found}
+    if not isinstance(found, Mapping) or "loss" not in found:
+        raise TypeError("step must return the loss (a 0-dim tensor), or a dict that has it as 'loss'")
+    return dict(found)
+
+
+def updated(found: Any) -> dict[str, Any]:
+    """What an `update` returned, as a dict.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if found is not None and not isinstance(found, Mapping):
+        raise TypeError(f"update must return a dict of values by name, or None, not a {type(found).__name__}")
+    return dict(found or {})
+
+
+def with_loss(outputs: dict[str, Any]) -> dict[str, Any]:
+    """The same outputs.
+
+    Raises:
+        TypeError, ValueError: their loss is no tensor, has a shape, or (where gradients are taken) nothing to learn from.
+    """
+    loss = outputs["loss"]
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"the loss must be a 0-dim tensor, not a {type(loss).__name__}")
+    if loss.ndim:
+        raise ValueError(f"the loss must be a 0-dim tensor, not {shown(loss)}: take its mean")
+    if torch.is_grad_enabled() and not loss.requires_grad:
+        raise ValueError("the loss has no gradient: it does not depend on a parameter that learns")
+    return outputs
+
+
 def predicted(outputs: Any) -> Any:
     """What `predict` keeps of a network's outputs: a tensor, several of them, or the `logits` of anything else.
 
@@ -54,7 +95,9 @@ def _item(outputs: Any, name: str) -> Any:
 
 
 def shown(value: Any) -> str:
-    """The shape of a tensor, for messages."""
+    """The shape of a tensor, or of several, for messages."""
+    if isinstance(value, list | tuple) and value:
+        return " and ".join(map(shown, value))
     return (
         f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"of type {type(value).__name__}"
     )

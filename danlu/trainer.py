@@ -20,12 +20,11 @@ from danlu.batches import supervised, to_device
 from danlu.callbacks.base import Callbacks
 from danlu.data import batches_of
 from danlu.evaluation import evaluate, predict, untouched_modes
-from danlu.given import PER, Optimizers, cadence, optimizers_of
+from danlu.given import PER, Optimizers, cadence, check, optimizers_of
 from danlu.loop import Progress
-from danlu.meters import check_names
 from danlu.metrics import Metric, as_metric
-from danlu.options import Options
-from danlu.outputs import own_loss, shown
+from danlu.options import options_of
+from danlu.outputs import own_loss, shown, stepped, with_loss
 from danlu.precision import Precision
 from danlu.ranks import Ranks
 from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, RunContext
@@ -73,11 +72,7 @@ class Trainer:
         update: Callable[["Trainer", Any], Any] | None = None,
         run: RunContext | None = None,
     ) -> None:
-        if not isinstance(net, nn.Module):
-            raise TypeError(f"net must be a torch.nn.Module, not {type(net).__name__}")
-        if step is not None and update is not None:
-            raise ValueError("give step or update, not both: update does all that step's caller would do")
-        check_names(list(metrics or {}))
+        check(net, loss_fn, metrics, lr_scheduler, step, update, run)
         self.net, self.loss_fn, self.step, self.update = net, loss_fn, step, update
         self.metrics: dict[str, Metric] = {
             name: as_metric(name, item) for name, item in (metrics or {}).items()
@@ -117,7 +112,7 @@ class Trainer:
         Returns:
             the history: a pandas DataFrame where pandas is installed, else a list of dicts, an epoch each.
         """
-        return fitting.fit(self, train_data, val_data, Options(epochs=epochs, **options))
+        return fitting.fit(self, train_data, val_data, options_of(epochs=epochs, **options))
 
     def evaluate(self, data: Any, *, batch_size: int = 32, num_workers: int = 0) -> dict[str, float]:
         """The losses and metrics on some data, as `val_…`; the network in evaluation mode, without gradients."""
@@ -125,7 +120,7 @@ class Trainer:
             data, name="data", batch_size=batch_size, num_workers=num_workers, device=self.device
         )
         with untouched_modes(self.net):
-            found = evaluate(self, batches, self.precision, bool)
+            found = evaluate(self, batches, self.precision, bool, name="data")
         return {f"val_{name}": value for name, value in (found or {}).items()}
 
     def predict(self, data: Any, *, batch_size: int = 32, num_workers: int = 0) -> Any:
@@ -229,23 +224,24 @@ class Trainer:
 
     def outputs(self, batch: Any) -> dict[str, Any]:
         """The loss of a batch, with what the metrics need."""
-        if self.step is None:
-            return self._supervised(batch)
-        found = self.step(self, batch)
-        if isinstance(found, Tensor):
-            return {"loss": found}
-        if not isinstance(found, Mapping) or "loss" not in found:
-            raise TypeError("step must return the loss (a 0-dim tensor), or a dict that has it as 'loss'")
-        return dict(found)
+        return with_loss(self._supervised(batch) if self.step is None else stepped(self.step(self, batch)))
 
     def _supervised(self, batch: Any) -> dict[str, Any]:
         args, named, labels = supervised(batch, labelled=self.loss_fn is not None)
-        preds = self.model(*args, **named)
+        try:
+            preds = self.model(*args, **named)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            error.add_note(f"raised by the network for inputs {shown([*args, *named.values()])}")
+            raise
         if self.loss_fn is None:
             return own_loss(preds, batch)
         try:
             loss = self.loss_fn(preds, labels)
-        except (RuntimeError, ValueError, IndexError) as error:
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+            if labels is None:
+                raise ValueError(
+                    "the batches have no labels for the loss: give (features, labels)"
+                ) from error
             error.add_note(f"raised by the loss for outputs {shown(preds)} and labels {shown(labels)}")
             raise
         return {"loss": loss, "preds": preds, "labels": labels}
