@@ -5,11 +5,12 @@ it is. A file counts only with its manifest, so that a kill at any moment leaves
 Nothing of a checkpoint is ever executed: they are read with torch's `weights_only=True`.
 """
 
+import errno
 import hashlib
-import io
 import json
 import logging
 import os
+import pickle
 import re
 import threading
 import time
@@ -21,11 +22,13 @@ from typing import Any, BinaryIO
 import torch
 
 from danlu.recipe import CheckpointUnreadable
+from danlu.wholefiles import beside, sync_folder
 
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"(?P<kind>[a-z]+)-(?P<step>\d+)-(?P<serial>\d+)\.(?P<ending>pt|json)(?P<tmp>\.tmp)?")
 _CHUNK = 8 << 20
+_ALLOWED = "a checkpoint may hold tensors, numbers, strings, lists and dicts only"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def save(folder: Path, kind: str, state: Mapping[str, Any], meta: Mapping[str, A
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    _sync_folder(folder)
+    sync_folder(folder)
     return Entry(path, kind, serial, digest, size, dict(meta))
 
 
@@ -187,13 +190,15 @@ def _write_state(path: Path, state: Mapping[str, Any]) -> tuple[str, int]:
         hashed = _Hashed(file)
         try:
             torch.save(dict(state), hashed)  # type: ignore[arg-type] # write and flush are all it uses
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            raise TypeError(f"{_ALLOWED}: {_first_line(error)}") from error
         finally:
             hashed.finish()
         unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(file.name)
         if unsafe:
-            raise TypeError(
-                f"a checkpoint may hold tensors, numbers, strings, lists and dicts only; this state also has {', '.join(unsafe)}"
-            )
+            raise TypeError(f"{_ALLOWED}; this state also has {', '.join(unsafe)}")
+    if hashed.hashed != hashed.written:
+        raise OSError(errno.EIO, "what was written cannot be read back", str(path))
     return hashed.digest, hashed.written
 
 
@@ -205,7 +210,7 @@ class _Hashed:
         self._sha256 = hashlib.sha256()
         self._news = threading.Condition()
         self._over = False
-        self.written = 0
+        self.written = self.hashed = 0
         self._thread = threading.Thread(target=self._follow, name="danlu-digest")
         self._thread.start()
 
@@ -245,48 +250,10 @@ class _Hashed:
                 until = self.written
             while done < until:
                 count = os.preadv(self._file.fileno(), [buffer[: until - done]], done)
+                if not count:
+                    return
                 self._sha256.update(buffer[:count])
-                done += count
-
-
-class _Whole(io.FileIO):
-    """A file without a buffer that writes all it is given; torch's writer does not look at how much that was."""
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        done = 0
-        while done < len(view):
-            done += super().write(view[done:]) or 0
-        return done
-
-
-class beside:  # noqa: N801 - used as a context manager only
-    """A file beside its place, forced to the disk and moved there when the block ends well, removed when not."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._tmp = path, path.with_name(path.name + ".tmp")
-
-    def __enter__(self) -> Any:
-        self._file = _Whole(self._tmp, "w+")
-        return self._file
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        try:
-            if error is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-                self._tmp.replace(self._path)
-        finally:
-            self._file.close()
-            self._tmp.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+                done = self.hashed = done + count
 
 
 def _first_line(error: Exception) -> str:

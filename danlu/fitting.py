@@ -95,6 +95,9 @@ def _train(trainer: "Trainer") -> None:
         trainer.model = trainer.net
         trouble = trainer.callbacks.tell_all("on_fit_end", trainer)
         resuming.rest(trainer, saver)
+        if saver is not None and saver.best is not None:
+            best = saver.best
+            trainer.say(f"best {best['monitor']} {best['value']:.6g} in epoch {best['epoch']}")
     if trouble:
         raise trouble[0]
 
@@ -165,10 +168,10 @@ def _callbacks(trainer: "Trainer", options: Options) -> list[Any]:
         chosen.append(TensorBoardCallback(graph=trainer.step is None and trainer.update is None))
     if options.plot and VisMetric not in kinds:
         chosen.append(VisMetric())
-    if options.patience is not None:
-        chosen.append(EarlyStopping(patience=options.patience))
     if not options.quiet and ProgressBar not in kinds:
         chosen.append(ProgressBar())
+    if options.patience is not None:
+        chosen.append(EarlyStopping(patience=options.patience))
     chosen.sort(key=lambda item: not isinstance(item, TensorBoardCallback))  # the others find its board open
     savers = [item for item in given if isinstance(item, ModelCheckpoint)] or [ModelCheckpoint()]
     return chosen + savers

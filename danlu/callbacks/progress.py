@@ -1,6 +1,7 @@
 """Where the training stands, for whoever looks on: a bar in a terminal or a notebook, a line an epoch anywhere else."""
 
 import html
+import importlib.util
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -78,7 +79,9 @@ class ProgressBar(Callback):
         """Take the bar away and show the table."""
         if self._display is not None:
             self._show(trainer, "interrupted" if self._failed else "")
-            self._display.finish(table_html(trainer.history))
+            # A notebook shows what fit returns; a DataFrame is such a table already.
+            if importlib.util.find_spec("pandas") is None:
+                self._display.finish(table_html(trainer.history))
             self._display = None
             return
         if self._bar is not None:
