@@ -30,6 +30,7 @@ from danlu.ranks import Ranks
 from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, RunContext
 from danlu.resuming import load_weights
 from danlu.running import current_run
+from danlu.wholefiles import beside
 
 
 class Trainer:
@@ -137,7 +138,7 @@ class Trainer:
         """Write the network's weights to a file that `load_checkpoint` and `torch.load` read."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with checkpoint.beside(path) as file:
+        with beside(path) as file:
             torch.save({"net": self.net.state_dict(), "epoch": self.progress.epoch}, file)
         return path
 
