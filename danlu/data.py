@@ -25,6 +25,7 @@ from torch.utils.data import (
     default_collate,
 )
 
+from danlu import rng
 from danlu.batches import size_of
 from danlu.shards import SOLO, IndexShards, Shard, cut
 from danlu.source import Batches, Piece, generators_of, tell_epoch
@@ -194,6 +195,12 @@ class _LoaderBatches(Batches):
     def start(self, skip: int = 0) -> Iterator[Piece]:
         if self._shard.world > 1 and self._indexed:
             return self._own_samples(skip)
+        if self._loader.persistent_workers and getattr(self._loader, "_iterator", None) is None:
+            # Such a loader draws once more when it begins: here in vain, so that an epoch draws the same
+            # whether it is the loader's first one or not.
+            before = rng.capture(self.generators)
+            iter(self._loader)
+            rng.restore(before, self.generators)
         with self._shard.same_draws():
             iterator = iter(self._loader)
         return _rest(iterator, skip, self._shard)

@@ -101,6 +101,11 @@ KINDS: dict[str, Callable[[], Training]] = {
     "a worker": lambda: _plain(
         train=DataLoader(Augmented(), BATCH, shuffle=True, num_workers=1), dropout=0.5
     ),
+    "workers that stay": lambda: _plain(
+        train=_loader(num_workers=1, persistent_workers=True),
+        val=DataLoader(TensorDataset(*tensors(2, 10)), 4, num_workers=1, persistent_workers=True),
+        dropout=0.5,
+    ),
     "a stream": lambda: _plain(train=DataLoader(Stream(), BATCH), dropout=0.5),
     "validation draws": lambda: _plain(val=DataLoader(Augmented(), 8, shuffle=True), dropout=0.5),
     "accumulation": lambda: _plain(dropout=0.5, options={"gradient_accumulation_steps": 4}),
