@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from bench.common import Figure
 
-ROUNDS, EPOCHS, STEPS = 9, 3, 12
+ROUNDS, EPOCHS, STEPS = 15, 3, 8
 CLASSES = 10
 
 

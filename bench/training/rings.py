@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.common import Figure
 from bench.training import venv
 
-ROUNDS = 5
+ROUNDS = 7
 CONTESTANTS = ("danlu", "torchkeras", "lightning", "accelerate", "plain")
 SCRIPTS = venv.ROOT / "bench" / "peers"
 
