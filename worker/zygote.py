@@ -26,6 +26,7 @@ from worker import process
 
 WARM_MODULES = (
     "numpy", "torch", "torch._dynamo", "torch.utils.tensorboard", "psutil", "threadpoolctl", "danlu.recipe", "danlu.board",
+    "danlu.trainer", "danlu.keras", "danlu.callbacks", "danlu.metrics", "danlu.netsummary",
     "worker.run", "worker.recipes",
 )  # fmt: skip
 _FORK_FAILED = "the warm process cannot fork"
