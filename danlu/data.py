@@ -208,11 +208,16 @@ class _LoaderBatches(Batches):
     def _own_samples(self, skip: int) -> Iterator[Piece]:
         loader = self._loader
         with self._shard.same_draws():
+            # The two draws of a DataLoader's iterator, in its order: what one process trains on, several do.
+            seed = torch.empty((), dtype=torch.int64).random_(generator=loader.generator).item()
             shards = IndexShards(loader.batch_sampler, self._shard)  # type: ignore[arg-type]
+        seeds = torch.Generator().manual_seed(
+            (int(seed) + self._shard.rank) % 2**63
+        )  # of this process's workers
         own: DataLoader[Any] = DataLoader(
             loader.dataset, batch_sampler=shards.mine[skip:], collate_fn=loader.collate_fn,
             num_workers=loader.num_workers, pin_memory=loader.pin_memory, worker_init_fn=loader.worker_init_fn,
-            timeout=loader.timeout, multiprocessing_context=loader.multiprocessing_context,
+            timeout=loader.timeout, multiprocessing_context=loader.multiprocessing_context, generator=seeds,
         )  # fmt: skip
         return (
             Piece(batch, size, total) for batch, (size, total) in zip(own, shards.sizes[skip:], strict=True)

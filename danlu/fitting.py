@@ -33,11 +33,8 @@ def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) ->
     trainer.folder = _folder(trainer, options)
     resume = options.resume if options.resume is not None else trainer.run is not None
     if options.devices > 1 and "WORLD_SIZE" not in os.environ:
-        alone = replace(options, devices=1, resume=resume)
         trainer.calls -= 1
-        ranks.launch(
-            options.devices, lambda: fit(trainer, train_data, val_data, alone) and None, _threads(options)
-        )
+        _launch(trainer, train_data, val_data, replace(options, resume=resume))
         trainer.calls += 1
         resuming.adopt(trainer)
         return history(trainer)
@@ -68,6 +65,24 @@ def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) ->
         if resuming.begin(trainer, options.epochs, resume=resume):
             _train(trainer)
     return history(trainer)
+
+
+def _launch(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) -> None:
+    """Train in processes of their own. What can be refused is refused here, before there are any."""
+    for name, data in (("train_data", train_data), ("val_data", val_data)):
+        if name == "train_data" or data is not None:
+            batches_of(data, name=name, batch_size=options.batch_size)
+    if any(isinstance(item, ModelCheckpoint) and not item.keep_last for item in options.callbacks or ()):
+        raise ValueError(
+            "devices: what several processes train comes back as a file: ModelCheckpoint needs last=True"
+        )
+    monitor = _monitor(trainer, options, validated=val_data is not None)
+    alone = replace(options, devices=1, monitor=monitor)
+
+    def work() -> None:
+        fit(trainer, train_data, val_data, alone)
+
+    ranks.launch(options.devices, work, _threads(options))
 
 
 def _train(trainer: "Trainer") -> None:

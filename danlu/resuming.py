@@ -32,6 +32,8 @@ def begin(trainer: "Trainer", epochs: int, *, resume: bool) -> bool:
             if found is not None:
                 trainer.loaded = found[1]
                 _restore(trainer, found[1], str(found[0].path))
+                at = trainer.progress
+                trainer.say(f"going on from epoch {at.epoch + 1}, batch {at.batch} (step {at.step})")
         else:
             trainer.stale = True  # kept until there is a better one: this training may fail in its first step
     progress = trainer.progress
@@ -143,8 +145,6 @@ def _restore(trainer: "Trainer", state: Mapping[str, Any], where: str) -> None:
         trainer.progress = Progress(**state["progress"], history=list(state["history"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointUnreadable(f"{where} does not fit this training: {error!r}") from error
-    progress = trainer.progress
-    trainer.say(f"going on from epoch {progress.epoch + 1}, batch {progress.batch} (step {progress.step})")
 
 
 def _check_kind(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:

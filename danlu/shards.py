@@ -35,11 +35,13 @@ class Shard:
             return
         import torch.distributed as dist
 
-        seed = torch.empty((), dtype=torch.int64).random_()
-        everyones = [seed.item()]
-        dist.broadcast_object_list(everyones, src=0)
+        state = [torch.get_rng_state()]
+        dist.broadcast_object_list(state, src=0)
+        if self.rank == 0:  # its generator goes on as that of one process would
+            yield
+            return
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(everyones[0]))
+            torch.set_rng_state(state[0])
             yield
 
 
