@@ -192,6 +192,7 @@ class Loop:
         batch = self.example = to_device(piece.batch, trainer.device)
         before = progress.step
         if trainer.update is not None:
+            trainer.drop_gradients()  # what one optimizer's loss left in the parameters of another
             outputs = updated(trainer.update(trainer, batch))
             progress.step += 1
         else:

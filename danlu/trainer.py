@@ -49,7 +49,8 @@ class Trainer:
             with `loss`, and if wanted `preds` and `labels` for the metrics, `size` (samples), and further 0-dim values, which
             become columns of the history. It calls the network as `trainer(…)`.
         update: `update(trainer, batch)` does the whole step by itself, with `trainer.backward(loss)` and
-            `trainer.step_optimizer(name)`: several optimizers, as adversarial networks need. Returns values as `step` does.
+            `trainer.step_optimizer(name)`: several optimizers, as adversarial networks need. All gradients are zero when it is
+            called. Returns values as `step` does.
         run: the run of Danlu that is trained; default: the present one, if there is one.
 
     Raises:

@@ -70,6 +70,7 @@ class Training:
     metrics: dict[str, Any] = field(default_factory=dict)
     callbacks: list[Any] = field(default_factory=list)
     dropout: float = 0.0
+    update: Callable[[Trainer, Any], Any] | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -139,8 +140,28 @@ KINDS: dict[str, Callable[[], Training]] = {
         },
         options={"monitor": "val_auc"},
     ),
+    "by hand": lambda: _plain(update=_by_hand, optimizer=_two, dropout=0.5),
     "clipped": lambda: _plain(options={"grad_clip_norm": 0.1, "mixed_precision": "bf16"}),
 }
+
+
+def _by_hand(trainer: Trainer, batch: Any) -> dict[str, Any]:
+    """Two optimizers, one after the other, and a draw in between."""
+    x, y = batch
+    for name in ("first", "second"):
+        assert trainer.loss_fn is not None
+        loss = trainer.loss_fn(trainer(x + 0.1 * torch.rand(2)), y)
+        trainer.backward(loss)
+        trainer.step_optimizer(name)
+    return {"loss": loss, "share": y.mean()}
+
+
+def _two(parameters: Any) -> dict[str, Any]:
+    items = list(parameters)
+    return {
+        "first": torch.optim.Adam(items[:2], lr=0.05),
+        "second": torch.optim.SGD(items[2:], lr=0.1, momentum=0.9),
+    }
 
 
 def build(kind: str, run: RunContext | None) -> tuple[Trainer, Training]:
@@ -159,6 +180,7 @@ def build(kind: str, run: RunContext | None) -> tuple[Trainer, Training]:
         optimizer,
         scheduler,
         lr_scheduler_per=training.per,
+        update=training.update,
         run=run,
     )
     return trainer, training
