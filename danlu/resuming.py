@@ -26,10 +26,11 @@ def begin(trainer: "Trainer", epochs: int, *, resume: bool) -> bool:
     """
     progress = trainer.progress
     trainer.stopping = False
-    if trainer.loaded is None and progress.fit == 0:
+    searched, trainer.searched = trainer.searched, trainer.folder
+    if trainer.loaded is None and searched != trainer.folder:
         if resume:
             found = checkpoint.newest(trainer.folder, "last")
-            if found is not None:
+            if found is not None and (progress.fit == 0 or found[1]["progress"]["fit"] >= trainer.calls):
                 trainer.loaded = found[1]
                 _restore(trainer, found[1], str(found[0].path))
                 at = trainer.progress
@@ -87,6 +88,7 @@ def adopt(trainer: "Trainer") -> None:
     found = checkpoint.newest(trainer.folder, "last")
     if found is None:
         raise CheckpointUnreadable(f"the processes left no checkpoint in {trainer.folder}")
+    trainer.searched = trainer.folder
     trainer.net.cpu()
     _restore(trainer, found[1], str(found[0].path))
     best = checkpoint.newest(trainer.folder, "best")
@@ -180,7 +182,7 @@ def _middle(trainer: "Trainer", state: Mapping[str, Any]) -> None:
 def _carry_best(trainer: "Trainer") -> None:
     """A further `fit` must beat the best weights of the one before."""
     saver = _saver(trainer)
-    if saver is None or trainer.progress.fit == 0:
+    if saver is None or trainer.progress.fit == 0 or trainer.stale:
         return
     found = checkpoint.entries(trainer.folder, "best")
     if found and found[0].meta.get("monitor") == trainer.monitor and saver.best is None:

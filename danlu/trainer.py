@@ -103,6 +103,7 @@ class Trainer:
         self.calls = 0
         self.loaded: dict[str, Any] | None = None
         self.stale = False
+        self.searched: Path | None = None
         """Whether the folder holds checkpoints of another training, which the first of this one replaces."""
         self.resting: tuple[checkpoint.Entry, list[int]] | None = None
 

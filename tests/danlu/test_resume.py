@@ -17,6 +17,7 @@ from readback import event_files
 from trainings import BATCHES, EPOCHS, KINDS, build, difference, last, shown, state_of, train
 
 from danlu import Trainer, checkpoint
+from danlu.callbacks import ModelCheckpoint
 from danlu.recipe import CheckpointUnreadable
 
 REPO = Path(__file__).parents[2]
@@ -187,6 +188,49 @@ def test_outside_of_a_run_it_goes_on_only_when_told(tmp_path: Path) -> None:
     assert len(fit().history) == 2  # the old checkpoints are gone, and nothing else
     assert mine.exists()
     assert len(checkpoint.entries(tmp_path / "here", "last")) <= 2
+
+
+def test_fits_with_folders_of_their_own(tmp_path: Path) -> None:
+    def fit(folder: Path, crash_at: int = 0, *, resume: bool = True) -> Trainer:
+        class Crash:
+            def on_step_end(self, trainer: Trainer) -> None:
+                steps.append(trainer.progress.step)
+                if steps[-1] == crash_at:
+                    raise CrashError
+
+        trainer, training = build("dropout", None)
+        for name in ("a", "b"):
+            callbacks = [Crash(), ModelCheckpoint(every=2)]
+            trainer.fit(
+                training.train,
+                training.val,
+                2,
+                ckpt_path=folder / name,
+                resume=resume,
+                quiet=True,
+                callbacks=callbacks,
+            )
+        return trainer
+
+    steps: list[int] = []
+    wanted = fit(tmp_path / "whole")
+    for at in (5, 13, 20):
+        with pytest.raises(CrashError):
+            fit(tmp_path / str(at), at)
+        steps.clear()
+        found = fit(tmp_path / str(at))
+        assert steps[0] == (at - 1 - (at - 1) % 2) + 1
+        assert not difference(found.history, wanted.history)
+        assert not difference(found.net.state_dict(), wanted.net.state_dict())
+    steps.clear()
+    fit(tmp_path / "5")
+    assert not steps
+    # Anew, on top of what another training has left: its best weights are nobody's.
+    meta = {"monitor": "val_loss", "value": -1.0, "epoch": 1, "step": 1}
+    checkpoint.save(tmp_path / "old" / "b", "best", {"net": {}, **meta}, meta)
+    found = fit(tmp_path / "old", resume=False)
+    assert not difference(found.net.state_dict(), wanted.net.state_dict())
+    assert len(checkpoint.entries(tmp_path / "old" / "b", "best")) == 1
 
 
 def test_another_training_is_refused_and_a_damaged_one_never_begins_anew(tmp_path: Path) -> None:
