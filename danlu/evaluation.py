@@ -96,12 +96,18 @@ def predict(trainer: "Trainer", data: Batches) -> Any:
             args, named, _ = supervised(batch, labelled=trainer.loss_fn is not None)
             outputs = predicted(trainer.net(*args, **named))
             several = isinstance(outputs, tuple | list)
-            found.append([item.cpu() for item in outputs] if several else outputs.cpu())
+            found.append([kept(item) for item in outputs] if several else kept(outputs))
     if not found:
         raise ValueError("data is empty: it gave no batch")
     if isinstance(found[0], list):
         return [torch.cat(parts) for parts in zip(*found, strict=True)]
     return torch.cat(found)
+
+
+def kept(outputs: Tensor) -> Tensor:
+    """On the CPU; what was computed in 16 bits as float32, which numpy has, too."""
+    half = outputs.dtype in {torch.bfloat16, torch.float16}
+    return outputs.to("cpu", torch.float32 if half else outputs.dtype)
 
 
 @contextlib.contextmanager

@@ -42,8 +42,16 @@ def _called(value: object) -> str:
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
-def optimizers_of(net: nn.Module, given: Optimizers | None) -> dict[str, torch.optim.Optimizer]:
-    """The optimizers by name; Adam on all parameters that learn, where none is given."""
+def optimizers_of(
+    net: nn.Module, given: Optimizers | None, *, by_hand: bool
+) -> dict[str, torch.optim.Optimizer]:
+    """The optimizers by name; Adam on all parameters that learn, where none is given.
+
+    Raises:
+        TypeError: it is none, or one whose step calls the network again, and nobody steps it `by_hand`.
+    """
+    if isinstance(given, torch.optim.LBFGS) and not by_hand:
+        raise TypeError("optimizer: LBFGS calls the network in its step; give an update that steps it itself")
     if isinstance(given, torch.optim.Optimizer):
         return {"optimizer": given}
     if isinstance(given, dict) and all(isinstance(item, torch.optim.Optimizer) for item in given.values()):

@@ -80,7 +80,7 @@ class Trainer:
             name: as_metric(name, item) for name, item in (metrics or {}).items()
         }
         self.val_metrics = copy.deepcopy(self.metrics)
-        self.optimizers = optimizers_of(net, optimizer)
+        self.optimizers = optimizers_of(net, optimizer, by_hand=update is not None)
         self.lr_scheduler = lr_scheduler
         self._per = cadence(lr_scheduler, lr_scheduler_per)
         self.run = run if run is not None else current_run()

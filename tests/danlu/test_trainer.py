@@ -590,6 +590,7 @@ def test_bf16_computes_in_bf16_and_keeps_weights_in_float32() -> None:
     trainer.fit(loader(), loader(), epochs=2, quiet=True, cpu=True, mixed_precision="bf16")
     assert set(seen) == {torch.bfloat16}
     assert {item.dtype for item in trainer.net.parameters()} == {torch.float32}
+    assert trainer.predict(numbers()[0]).numpy().dtype == np.float32
     assert trainer.history[1]["val_loss"] < trainer.history[0]["val_loss"]
 
 
