@@ -1,4 +1,7 @@
-"""torchkeras as the tutorial has it, without its plots: KerasModel.fit, its checkpoints, its TensorBoardCallback."""
+"""torchkeras as the tutorial has it, without its plots: KerasModel.fit, its checkpoints, its TensorBoardCallback.
+
+It always clips gradients to a norm of 1, so that its weights are not those of the others.
+"""
 
 import rings
 import torch
