@@ -61,9 +61,12 @@ def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) ->
     )
     trainer.loop = Loop(trainer, plan, trainer.precision, train, val)
     trainer.callbacks = Callbacks(_callbacks(trainer, options), first=trainer.ranks.first)
-    with _stoppable(trainer):
-        if resuming.begin(trainer, options.epochs, resume=resume):
-            _train(trainer)
+    try:
+        with _stoppable(trainer):
+            if resuming.begin(trainer, options.epochs, resume=resume):
+                _train(trainer)
+    finally:
+        trainer.loop = None  # it holds the data, copies of it on the device among them
     return history(trainer)
 
 

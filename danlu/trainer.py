@@ -251,7 +251,7 @@ class Trainer:
 
     def example_inputs(self) -> Any:
         """One sample of the training data as the network takes it, for drawing its graph; None where that is not known."""
-        batch = self.loop.example
+        batch = self.loop.example if self.loop is not None else None
         if batch is None or self.step is not None or self.update is not None:
             return None
         args, named, _ = supervised(to_device(batch, self.device), labelled=self.loss_fn is not None)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,14 @@ def test_a_training_that_is_over_adds_nothing(tmp_path: Path) -> None:
         assert not difference(again.net.state_dict(), first.net.state_dict())
         assert sizes == {path.name: path.stat().st_mtime_ns for path in (folder / "checkpoints").iterdir()}
         assert sum(path.stat().st_size for path in event_files(folder)[1:]) < 200  # a file's head at most
+
+
+def test_nothing_holds_the_data_after_a_fit(tmp_path: Path) -> None:
+    trainer, training = build("plain", None)
+    trainer.fit(training.train, training.val, 1, ckpt_path=tmp_path, quiet=True)
+    loaders = [weakref.ref(training.train), weakref.ref(training.val)]
+    del training
+    assert [loader() for loader in loaders] == [None, None]
 
 
 def test_outside_of_a_run_it_goes_on_only_when_told(tmp_path: Path) -> None:
