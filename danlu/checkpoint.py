@@ -211,7 +211,9 @@ class _Hashed:
         self._news = threading.Condition()
         self._over = False
         self.written = self.hashed = 0
-        self._thread = threading.Thread(target=self._follow, name="danlu-digest")
+        self._thread = threading.Thread(
+            target=self._follow, name="danlu-digest", daemon=True
+        )  # a Ctrl-C may lose it
         self._thread.start()
 
     def write(self, data: Any) -> int:

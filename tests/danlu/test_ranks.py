@@ -235,6 +235,16 @@ def test_a_failure_leaves_the_last_good_checkpoint() -> None:
     trainer_of().load_checkpoint("checkpoint")
 
 
+def test_a_step_that_would_train_each_rank_by_itself_is_refused() -> None:
+    def step(trainer: danlu.Trainer, batch: Any) -> Tensor:
+        return nn.functional.mse_loss(trainer.net(batch[0]), batch[1])
+
+    with pytest.raises(RankFailed, match=r"step must call the network as trainer"):
+        trainer_of(loss_fn=None, step=step, metrics={}).fit(
+            numbers(16), epochs=1, quiet=True, cpu=True, devices=2
+        )
+
+
 def test_wrong_options_are_refused_before_anything_starts() -> None:
     with pytest.raises(ValueError, match=r"monitor 'val_x' does not exist"):
         trainer_of().fit(numbers(16), numbers(16), epochs=1, quiet=True, cpu=True, devices=2, monitor="val_x")
@@ -348,3 +358,19 @@ def test_asked_to_stop_it_saves_and_a_new_start_goes_on(
     assert 3 <= last.meta["epoch"] < 6
     again = history_of(run(tmp_path, sys.executable, path, "6", "2"))
     close(again, alone(tmp_path, monkeypatch, capsys, 6))
+
+
+def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, script(tmp_path), "6", "2", "wait"], cwd=tmp_path, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 3"):
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode in {-signal.SIGINT, 128 + signal.SIGINT}
+    assert "KeyboardInterrupt" in err
+    assert checkpoint.newest(tmp_path / "checkpoint", "last") is not None
