@@ -417,7 +417,7 @@ class Started:
         if how is not None:
             self.popen.send_signal(how)
         with self.popen:
-            pass
+            self.popen.communicate()  # it must find somebody who reads as long as it lives
         return self.popen.returncode
 
 
