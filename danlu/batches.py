@@ -48,7 +48,7 @@ def size_of(batch: Any) -> int:
 def to_device(batch: Any, device: torch.device) -> Any:
     """The batch with every tensor on the device; lists, tuples, named tuples and mappings keep their kind."""
     if isinstance(batch, Tensor):
-        return batch if batch.device == device else batch.to(device, non_blocking=True)
+        return batch if batch.device == device else batch.to(device, non_blocking=device.type == "cuda")
     move = functools.partial(to_device, device=device)
     if isinstance(batch, Mapping):
         moved = {key: move(value) for key, value in batch.items()}

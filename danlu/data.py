@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import (
@@ -51,7 +52,7 @@ def batches_of(
     """Anything that holds data, as batches.
 
     Args:
-        data: a DataLoader; a Dataset (map-style or iterable); a tensor, or a sequence or dict of tensors of one length; an
+        data: a DataLoader; a Dataset (map-style or iterable); a tensor or array, or several of one length (tensors also as a dict); an
             iterable of batches; or a function that returns one. An integer attribute `size` limits the batches of an epoch.
         name: of the argument, for messages.
         batch_size, shuffle, num_workers: for what is no loader yet.
@@ -65,6 +66,10 @@ def batches_of(
     names = None
     if isinstance(data, Mapping) and data and all(isinstance(value, Tensor) for value in data.values()):
         names, data = list(data), tuple(data.values())
+    if isinstance(data, np.ndarray) or (
+        isinstance(data, tuple | list) and data and all(isinstance(value, np.ndarray) for value in data)
+    ):
+        data = [torch.as_tensor(value) for value in (data if isinstance(data, tuple | list) else [data])]
     if isinstance(data, Tensor):
         data = (data,)
     if isinstance(data, tuple | list) and data and all(isinstance(value, Tensor) for value in data):

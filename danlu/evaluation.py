@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from danlu.batches import supervised, to_device
+from danlu.forward import outputs_of
 from danlu.meters import Meter
 from danlu.outputs import predicted
 from danlu.precision import Precision
@@ -65,7 +66,7 @@ def evaluate(
             if alone and asked_to_stop():
                 return None
             with precision.autocast():
-                outputs = trainer.outputs(to_device(piece.batch, trainer.device))
+                outputs = outputs_of(trainer, to_device(piece.batch, trainer.device))
             account(meter, outputs, piece.size)
             count += 1
     if not count:

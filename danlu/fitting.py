@@ -29,11 +29,10 @@ if TYPE_CHECKING:
 def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) -> Any:
     """Train as the options say; the body of `Trainer.fit`."""
     trainer.quiet = options.quiet
-    trainer.calls += 1
+    _refuse(trainer, options, validated=val_data is not None)
     trainer.folder = _folder(trainer, options)
     resume = options.resume if options.resume is not None else trainer.run is not None
     if options.devices > 1 and "WORLD_SIZE" not in os.environ:
-        trainer.calls -= 1
         _launch(trainer, train_data, val_data, replace(options, resume=resume))
         trainer.calls += 1
         resuming.adopt(trainer)
@@ -63,6 +62,7 @@ def fit(trainer: "Trainer", train_data: Any, val_data: Any, options: Options) ->
     trainer.callbacks = Callbacks(_callbacks(trainer, options), first=trainer.ranks.first)
     try:
         with _stoppable(trainer):
+            trainer.calls += 1
             if resuming.begin(trainer, options.epochs, resume=resume):
                 _train(trainer)
     finally:
@@ -85,14 +85,19 @@ def _launch(trainer: "Trainer", train_data: Any, val_data: Any, options: Options
     def work() -> None:
         fit(trainer, train_data, val_data, alone)
 
-    ranks.launch(options.devices, work, _threads(options))
+    # One thread each: a fork of a process whose OpenMP has run hangs in its first parallel region.
+    ranks.launch(options.devices, work, threads=1)
 
 
 def _train(trainer: "Trainer") -> None:
     """Run the loop, and end well whatever it ends by."""
     saver = next((item for item in trainer.callbacks.all if isinstance(item, ModelCheckpoint)), None)
-    trainer.model = trainer.net if trainer.update is not None else trainer.ranks.wrap(trainer.net)
-    trouble: list[BaseException] = []
+    if trainer.update is None:
+        trainer.model = trainer.ranks.wrap(trainer.net)
+    else:
+        trainer.model = trainer.net
+        trainer.ranks.share(trainer.net)
+    failed: BaseException | None = None
     trainer.progress.done = False
     try:
         if trainer.run is not None and trainer.ranks.first:
@@ -106,8 +111,10 @@ def _train(trainer: "Trainer") -> None:
                 f"asked to stop: saved in epoch {trainer.progress.epoch + 1} at step {trainer.progress.step}"
             )
     except BaseException as error:
+        failed = error
         trainer.progress.opened = 0
-        trainer.callbacks.tell_all("on_exception", trainer, error)
+        for other in trainer.callbacks.tell_all("on_exception", trainer, error):
+            error.add_note(f"and a callback raised {other!r}")
         raise
     finally:
         trainer.model = trainer.net
@@ -116,6 +123,9 @@ def _train(trainer: "Trainer") -> None:
         if saver is not None and saver.best is not None:
             best = saver.best
             trainer.say(f"best {best['monitor']} {best['value']:.6g} in epoch {best['epoch']}")
+        if failed is not None:
+            for other in trouble:
+                failed.add_note(f"and a callback raised {other!r} at the end")
     if trouble:
         raise trouble[0]
 
@@ -129,8 +139,23 @@ def _folder(trainer: "Trainer", options: Options) -> Path:
     return Path(options.ckpt_path)
 
 
-def _threads(options: Options) -> int:
-    return max(1, torch.get_num_threads() // options.devices) if not options.cpu else 1
+def _refuse(trainer: "Trainer", options: Options, *, validated: bool) -> None:
+    """Options that would do nothing are an error, not a surprise.
+
+    Raises:
+        ValueError: there is one; the message names it.
+    """
+    if trainer.update is not None:
+        unused = {
+            "grad_clip_norm": options.grad_clip_norm is not None,
+            "gradient_accumulation_steps": options.gradient_accumulation_steps > 1,
+            "mixed_precision": options.mixed_precision != "no",
+            "nonfinite": options.nonfinite != "stop",
+        }
+        for name in (name for name, given in unused.items() if given):
+            raise ValueError(f"{name} does nothing together with update, which does the whole step by itself")
+    if trainer.per is not None and trainer.per.startswith("val_") and not validated:
+        raise ValueError(f"lr_scheduler_per: there is no val_data, so {trainer.per} will not exist")
 
 
 def _settle(trainer: "Trainer", options: Options) -> None:

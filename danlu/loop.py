@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from danlu import rng
 from danlu.batches import to_device
 from danlu.evaluation import account, evaluate
+from danlu.forward import outputs_of
 from danlu.meters import Meter
 from danlu.outputs import updated
 from danlu.precision import FiniteCheck, Precision
@@ -110,8 +111,6 @@ class Loop:
         """Put the random generators where the checkpoint's epoch began."""
         if self.drawn:
             rng.restore(self.drawn, self._generators)
-
-    # -- an epoch
 
     def _train_epoch(self) -> bool:
         trainer, progress = self._trainer, self._trainer.progress
@@ -217,14 +216,14 @@ class Loop:
         if progress.opened == 0:
             for optimizer in trainer.optimizers.values():
                 optimizer.zero_grad()
-        with precision.autocast():
-            outputs = trainer.outputs(batch)
-        loss = outputs["loss"]
-        self._check.watch(loss)
         window = self._window(progress)
         last = progress.opened + 1 >= window
         share = piece.size * trainer.ranks.world / piece.total / window
         with trainer.ranks.unsynced(trainer.model, last=last):
+            with precision.autocast():
+                outputs = outputs_of(trainer, batch)
+            loss = outputs["loss"]
+            self._check.watch(loss)
             precision.backward(loss if share == 1 else loss * share)
         value = self._check.value()
         doubtful = not math.isfinite(value) or self._plan.nonfinite == "skip"
@@ -277,6 +276,7 @@ class Loop:
         progress = self._trainer.progress
         for optimizer in self._trainer.optimizers.values():
             self._precision.step(optimizer, self._plan.clip)
+        self._precision.update()
         progress.step += 1
         progress.opened = 0
 
@@ -285,8 +285,8 @@ class Loop:
         trainer, progress = self._trainer, self._trainer.progress
         if trainer.run is None or not trainer.ranks.first:
             return
-        batches = self._train.length
-        total = None if batches is None else -(-batches // self._plan.accumulate) * trainer.goal
+        per_epoch = None if self._train.length is None else -(-self._train.length // self._plan.accumulate)
+        total = None if per_epoch is None else per_epoch * trainer.goal
         trainer.run.progress(progress.step, total, progress.epoch, trainer.goal)
 
     def _log(self) -> None:

@@ -72,6 +72,8 @@ class Meter:
             Exception: whatever a metric raises, with a note that names it.
         """
         names = list(self._sums)
+        if any(other != names for other in ranks.gather(names)):
+            raise RuntimeError(f"the processes returned different values: {names} in rank {ranks.rank}")
         sums = ranks.add_up([self._sums[name] for name in names])
         counts = ranks.add_up_numbers([self._counts[name] for name in names])
         found = [total / max(count, 1) for total, count in zip(sums, counts, strict=True)]

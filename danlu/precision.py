@@ -51,7 +51,11 @@ class Precision:
             optimizer.step()
             return
         self.scaler.step(optimizer)
-        self.scaler.update()
+
+    def update(self) -> None:
+        """Every optimizer has taken its step: the scale follows."""
+        if self.scaler is not None:
+            self.scaler.update()
 
 
 class FiniteCheck:
@@ -72,7 +76,7 @@ class FiniteCheck:
         self._loss = loss.detach()
         if self._cuda:
             self._number.copy_(self._loss, non_blocking=True)
-            self._arrived.record()
+            self._arrived.record(torch.cuda.current_stream(loss.device))
 
     def value(self) -> float:
         """The loss that was watched last."""

@@ -1,9 +1,11 @@
 """Several processes that train together: started by torchrun's own agent, each one a rank that knows the others."""
 
 import contextlib
+import ctypes
 import logging
 import os
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from danlu.batches import to_device
 from danlu.shards import Shard
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 _elastic_log = logging.getLogger("torch.distributed.elastic")
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+_PR_SET_PDEATHSIG = 1
 _ECHO_SECONDS = 5.0
 _SHUTDOWN_SECONDS = 300
 """How long ranks that were asked to stop may take to save; whoever runs us has a shorter grace of its own."""
@@ -90,10 +94,17 @@ class Ranks:
                 dist.all_reduce(parameter.grad)
                 parameter.grad /= self.world
 
+    def share(self, net: nn.Module) -> None:
+        """Give every process rank 0's weights and buffers, where nothing is wrapped around the network."""
+        if self.world > 1:
+            for tensor in net.state_dict().values():
+                dist.broadcast(tensor, src=0)
+
     def gather(self, value: Any) -> list[Any]:
-        """Every process's value, in the order of ranks."""
+        """Every process's value, in the order of ranks; tensors come to the CPU."""
         if self.world == 1:
             return [value]
+        value = to_device(value, torch.device("cpu"))
         found: list[Any] = [None] * self.world
         dist.all_gather_object(found, value)
         return found
@@ -177,6 +188,8 @@ def launch(processes: int, work: Callable[[], None], threads: int = 1) -> None:
 def _rank_main(work: Callable[[], None], threads: int) -> None:
     for number in _HANDLED:  # the agent's handlers came along with the fork
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    if sys.platform == "linux":  # torch's own choice, SIGINT, does not reach a rank that waits for the others
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     torch.set_num_threads(threads)
     try:
         work()

@@ -40,7 +40,8 @@ def begin(trainer: "Trainer", epochs: int, *, resume: bool) -> bool:
     progress = trainer.progress
     state = trainer.loaded
     if progress.fit > trainer.calls:
-        return False  # this call had ended before the process was started again
+        trainer.say(f"fit number {trainer.calls} had ended before: nothing to train")
+        return False
     if progress.fit == trainer.calls and state is not None:
         trainer.goal = progress.began + epochs
         early = progress.done and progress.epoch < state["goal"]

@@ -18,7 +18,8 @@ def capture(generators: Sequence[torch.Generator] = ()) -> dict[str, Any]:
         "torch": torch.get_rng_state(),
         "generators": [generator.get_state() for generator in generators],
     }
-    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    # Only whether it is in use: asking whether there is a GPU could spoil later forks.
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         state["cuda"] = torch.cuda.get_rng_state_all()
     if torch.backends.mps.is_available():
         state["mps"] = torch.mps.get_rng_state()

@@ -24,7 +24,6 @@ from danlu.given import PER, Optimizers, cadence, check, optimizers_of
 from danlu.loop import Progress
 from danlu.metrics import Metric, as_metric
 from danlu.options import options_of
-from danlu.outputs import own_loss, shown, stepped, with_loss
 from danlu.precision import Precision
 from danlu.ranks import Ranks
 from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, RunContext
@@ -82,7 +81,7 @@ class Trainer:
         self.val_metrics = copy.deepcopy(self.metrics)
         self.optimizers = optimizers_of(net, optimizer, by_hand=update is not None)
         self.lr_scheduler = lr_scheduler
-        self._per = cadence(lr_scheduler, lr_scheduler_per)
+        self.per = cadence(lr_scheduler, lr_scheduler_per)
         self.run = run if run is not None else current_run()
         self.progress = Progress()
         self.ranks = Ranks()
@@ -102,6 +101,7 @@ class Trainer:
         self.loop: Any = None
         self.calls = 0
         self.loaded: dict[str, Any] | None = None
+        self.called = False
         self.stale = False
         self.searched: Path | None = None
         """Whether the folder holds checkpoints of another training, which the first of this one replaces."""
@@ -122,7 +122,7 @@ class Trainer:
         batches = batches_of(
             data, name="data", batch_size=batch_size, num_workers=num_workers, device=self.device
         )
-        with untouched_modes(self.net):
+        with untouched_modes(self.net), self.alone():
             found = evaluate(self, batches, self.precision, bool, name="data")
         return {f"val_{name}": value for name, value in (found or {}).items()}
 
@@ -164,6 +164,7 @@ class Trainer:
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """The network's outputs, while several processes train with the averaging of its gradients prepared."""
+        self.called = True
         return self.model(*args, **named)
 
     forward = __call__
@@ -202,6 +203,7 @@ class Trainer:
         parameters = [item for group in optimizer.param_groups for item in group["params"]]
         self.ranks.average(parameters)
         self.precision.step(optimizer, None)
+        self.precision.update()
         optimizer.zero_grad()
 
     def stop(self, why: str) -> None:
@@ -225,30 +227,6 @@ class Trainer:
 
     # -- for the loop
 
-    def outputs(self, batch: Any) -> dict[str, Any]:
-        """The loss of a batch, with what the metrics need."""
-        return with_loss(self._supervised(batch) if self.step is None else stepped(self.step(self, batch)))
-
-    def _supervised(self, batch: Any) -> dict[str, Any]:
-        args, named, labels = supervised(batch, labelled=self.loss_fn is not None)
-        try:
-            preds = self.model(*args, **named)
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            error.add_note(f"raised by the network for inputs {shown([*args, *named.values()])}")
-            raise
-        if self.loss_fn is None:
-            return own_loss(preds, batch)
-        try:
-            loss = self.loss_fn(preds, labels)
-        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
-            if labels is None:
-                raise ValueError(
-                    "the batches have no labels for the loss: give (features, labels)"
-                ) from error
-            error.add_note(f"raised by the loss for outputs {shown(preds)} and labels {shown(labels)}")
-            raise
-        return {"loss": loss, "preds": preds, "labels": labels}
-
     def example_inputs(self) -> Any:
         """One sample of the training data as the network takes it, for drawing its graph; None where that is not known."""
         batch = self.loop.example if self.loop is not None else None
@@ -263,11 +241,11 @@ class Trainer:
         """Step the learning rate's scheduler where its time has come."""
         if self.lr_scheduler is None:
             return
-        if self._per in PER:
-            if when == self._per:
+        if self.per in PER:
+            if when == self.per:
                 self.lr_scheduler.step()
         elif logs is not None:
-            name, _ = self.monitored(self._per, None, logs)
+            name, _ = self.monitored(self.per, None, logs)
             if name in logs:
                 self.lr_scheduler.step(logs[name])
 
@@ -279,6 +257,16 @@ class Trainer:
     def asked_to_stop(self) -> bool:
         """Whether somebody outside wants the training to end: save, and return."""
         return self.asked()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside, this process asks no other one."""
+        ranks, model = self.ranks, self.model
+        self.ranks, self.model = Ranks(), self.net
+        try:
+            yield
+        finally:
+            self.ranks, self.model = ranks, model
 
     def tell(self, hook: str, *args: Any) -> None:
         """Call a hook of the callbacks."""

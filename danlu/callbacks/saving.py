@@ -115,6 +115,7 @@ class ModelCheckpoint(Callback):
                     meta = {"epoch": trainer.progress.epoch, "step": trainer.progress.step, "best": self.best}
                     checkpoint.save(trainer.folder, "last", state, meta)
                     self._prune(trainer)
+        trainer.ranks.agree(None)  # nobody goes on before it is there
         self._saved_at = time.monotonic()
         self._took = self._saved_at - began
 

@@ -198,7 +198,7 @@ def test_a_broken_checkpoint_is_said_so_and_never_a_silent_start_from_zero(tmp_p
         train("rings", tmp_path, SMALL)
     for path, data in zip(paths, whole, strict=True):
         path.write_bytes(data)
-    with pytest.raises(CheckpointUnreadable, match="another network: fc1.weight is"):
+    with pytest.raises(CheckpointUnreadable, match=r"another network: fc1\.weight is"):
         train("rings", tmp_path, SMALL | {"hidden": 8})
 
 
