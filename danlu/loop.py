@@ -111,6 +111,7 @@ class Loop:
         """Put the random generators where the checkpoint's epoch began."""
         if self.drawn:
             rng.restore(self.drawn, self._generators)
+        self.drawn = self.drawn if self._now else {}
 
     def _train_epoch(self) -> bool:
         trainer, progress = self._trainer, self._trainer.progress
