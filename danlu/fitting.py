@@ -103,7 +103,9 @@ def _train(trainer: "Trainer") -> None:
         if trainer.run is not None and trainer.ranks.first:
             trainer.run.phase("training")
         trainer.tell("on_fit_start")
-        trainer.progress.done = trainer.loop.run(trainer.goal)
+        alone = trainer.optimizers.values() if trainer.ranks.world == 1 else ()
+        with trainer.precision.stepping(alone):
+            trainer.progress.done = trainer.loop.run(trainer.goal)
         if saver is not None:
             saver.save(trainer)
         if not trainer.progress.done:

@@ -1,9 +1,12 @@
 """Mixed precision through torch.amp: what is computed in fewer bits, and how gradients keep theirs."""
 
 import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
+
+from danlu.flat import FlatAdam
 
 MODES = ("no", "bf16", "fp16")
 
@@ -26,6 +29,7 @@ class Precision:
             raise ValueError("mixed_precision 'fp16' needs a GPU; the CPU can do 'bf16'")
         self.mode, self._type = mode, device.type
         self._dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(mode)
+        self._flat: dict[int, FlatAdam] = {}
         self.scaler = torch.amp.GradScaler(device.type) if mode == "fp16" else None
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -40,6 +44,18 @@ class Precision:
             loss = self.scaler.scale(loss)
         loss.backward()  # type: ignore[no-untyped-call]
 
+    @contextlib.contextmanager
+    def stepping(self, optimizers: Iterable[torch.optim.Optimizer]) -> Iterator[None]:
+        """Inside, the Adams of small networks on the CPU take their steps on one tensor."""
+        if self.scaler is None:
+            self._flat = {id(item): FlatAdam(item) for item in optimizers}
+        try:
+            yield
+        finally:
+            flat, self._flat = self._flat, {}
+            for item in flat.values():
+                item.release()
+
     def step(self, optimizer: torch.optim.Optimizer, clip: float | None) -> None:
         """One step of an optimizer, its gradients clipped to the norm `clip` first if that is given."""
         if clip is not None:
@@ -48,7 +64,7 @@ class Precision:
             parameters = [item for group in optimizer.param_groups for item in group["params"]]
             torch.nn.utils.clip_grad_norm_(parameters, clip)
         if self.scaler is None:
-            optimizer.step()
+            self._flat.get(id(optimizer), optimizer).step()
             return
         self.scaler.step(optimizer)
 
