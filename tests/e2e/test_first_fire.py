@@ -134,7 +134,7 @@ def test_kill_9_and_nothing_is_stuck_or_left(up: Started, home: Path, victim: st
     wait_for(lambda: [run for run in danlu(home, "ls") if run["state"] == "running"], 60, "the demo run")
     run = str(danlu(home, "ls")[0]["id"])
     folder = next((home / "experiments" / "demo").glob("rings-*"))
-    wait_for((folder / "checkpoints" / "last.pt").exists, 60, "a checkpoint")
+    wait_for(lambda: list((folder / "checkpoints").glob("last-*.json")), 60, "a checkpoint")
     process = up.child(victim)
     assert process is not None
     below = process.children(recursive=True)
