@@ -215,8 +215,7 @@ class Loop:
         """Forward, backward and, where its time has come, the optimizer's step."""
         trainer, progress, precision = self._trainer, self._trainer.progress, self._precision
         if progress.opened == 0:
-            for optimizer in trainer.optimizers.values():
-                optimizer.zero_grad()
+            trainer.drop_gradients()
         window = self._window(progress)
         last = progress.opened + 1 >= window
         share = piece.size * trainer.ranks.world / piece.total / window

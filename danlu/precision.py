@@ -68,6 +68,18 @@ class Precision:
             return
         self.scaler.step(optimizer)
 
+    def clear(self, optimizer: torch.optim.Optimizer) -> None:
+        """Forget the gradients of an optimizer's parameters: its `zero_grad`, without the profiler that torch wraps around it.
+
+        For a small network that costs a tenth of the step.
+        """
+        if type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad or "zero_grad" in vars(optimizer):
+            optimizer.zero_grad()
+            return
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     def update(self) -> None:
         """Every optimizer has taken its step: the scale follows."""
         if self.scaler is not None:

@@ -204,7 +204,7 @@ class Trainer:
         self.ranks.average(parameters)
         self.precision.step(optimizer, None)
         self.precision.update()
-        optimizer.zero_grad()
+        self.precision.clear(optimizer)
 
     def stop(self, why: str) -> None:
         """End the training after the present epoch."""
@@ -250,9 +250,9 @@ class Trainer:
                 self.lr_scheduler.step(logs[name])
 
     def drop_gradients(self) -> None:
-        """Forget the gradients of a step that is not taken."""
+        """Forget all gradients: a step begins, or is not taken."""
         for optimizer in self.optimizers.values():
-            optimizer.zero_grad()
+            self.precision.clear(optimizer)
 
     def asked_to_stop(self) -> bool:
         """Whether somebody outside wants the training to end: save, and return."""
