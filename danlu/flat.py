@@ -1,8 +1,8 @@
 """Adam's step on all small parameters at once.
 
-On the CPU the step of a small network is mostly the overhead of some ten operations a tensor. Here the parameters of a group and
-their averages become pieces of one tensor each, and torch's own functional Adam takes one step on that: the same operations on
-the same numbers. Checkpoints see the pieces, one a parameter, as ever.
+On the CPU the step of a small network is mostly the overhead of some ten operations a tensor. Here the parameters of a group,
+their averages and their counts of steps become pieces of one tensor each, and torch's own functional Adam takes one step on
+that: the same operations on the same numbers. Checkpoints see the pieces, one a parameter, as ever.
 """
 
 from typing import Any
@@ -71,6 +71,11 @@ class _Pieces:
             parameter.data = piece
         self._first = self._joined_state("exp_avg")
         self._second = self._joined_state("exp_avg_sq")
+        steps = torch.stack([state["step"] for state in self._states])
+        self._steps = list(steps.unbind())
+        self._one, self._others = self._steps[0], steps[1:]
+        for state, step in zip(self._states, self._steps, strict=True):
+            state["step"] = step
         self._places = [item.data_ptr() for item in self._parameters]
         self._gradient = torch.empty_like(self._values)
 
@@ -78,6 +83,8 @@ class _Pieces:
         """All gradients as one tensor; None where the pieces are no longer what the optimizer works on."""
         parameters = self._parameters
         if optimizer.state.get(parameters[0]) is not self._states[0]:
+            return None
+        if any(state["step"] is not step for state, step in zip(self._states, self._steps, strict=True)):
             return None
         gradients = [item.grad for item in parameters]
         if [item.data_ptr() for item in parameters] != self._places:
@@ -88,7 +95,6 @@ class _Pieces:
 
     def step(self, group: dict[str, Any], gradient: Tensor | None) -> None:
         """One step of Adam with the group's present options."""
-        steps = [state["step"] for state in self._states]
         beta1, beta2 = group["betas"]
         adam(
             [self._values],
@@ -96,7 +102,7 @@ class _Pieces:
             [self._first],
             [self._second],
             [],
-            steps[:1],
+            [self._one],
             foreach=False,
             fused=False,
             decoupled_weight_decay=group["decoupled_weight_decay"],
@@ -108,13 +114,12 @@ class _Pieces:
             eps=group["eps"],
             maximize=False,
         )
-        if len(steps) > 1:
-            torch._foreach_add_(steps[1:], 1)
+        self._others.add_(1)
 
     def release(self) -> None:
         for parameter, state in zip(self._parameters, self._states, strict=True):
             parameter.data = parameter.data.clone()
-            for name in ("exp_avg", "exp_avg_sq"):
+            for name in ("step", "exp_avg", "exp_avg_sq"):
                 state[name] = state[name].clone()
 
     def _joined_state(self, name: str) -> Tensor:
