@@ -1,4 +1,4 @@
-"""Averages over an epoch, kept on the device: adding to them never waits for it."""
+"""Averages over an epoch: adding to them never waits for the device."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,16 +24,16 @@ class Meter:
         self._device = device
         # Apple's GPUs have no 64-bit floats.
         self._dtype = torch.float32 if device.type == "mps" else torch.float64
-        self._sums: dict[str, Tensor] = {}
+        self._sums: dict[str, Tensor | float] = {}
         self._counts: dict[str, int] = {}
-        self._mark: tuple[Tensor | None, int] = (None, 0)
+        self._mark: tuple[Tensor | float, int] = (0.0, 0)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
         self._sums.clear()
         self._counts.clear()
-        self._mark = (None, 0)
+        self._mark = (0.0, 0)
         for metric in self.metrics.values():
             metric.reset()
 
@@ -43,27 +43,28 @@ class Meter:
         Raises:
             ValueError: it has a shape.
         """
-        total = self._sums.get(name)
-        if total is None:
-            total = self._sums[name] = torch.zeros((), dtype=self._dtype, device=self._device)
-            self._counts[name] = 0
-        value = mean.detach() if isinstance(mean, Tensor) else torch.as_tensor(mean, device=self._device)
+        value = mean if isinstance(mean, Tensor) else torch.as_tensor(mean)
         if value.ndim:
             raise ValueError(
                 f"{name!r} must be a number or a 0-dim tensor, not of shape {tuple(value.shape)}"
             )
-        total.add_(value, alpha=size)
-        self._counts[name] += size
+        total = self._sums.get(name, 0.0)
+        if value.is_cpu:  # reading it takes less time than adding tensors
+            self._sums[name] = total + value.item() * size
+        else:
+            if not isinstance(total, Tensor):
+                total = torch.full((), total, dtype=self._dtype, device=self._device)
+            self._sums[name] = total.add_(value.detach(), alpha=size)
+        self._counts[name] = self._counts.get(name, 0) + size
 
     def window(self) -> float | None:
         """The mean loss since this was asked last; None when nothing came. Waits for the device."""
-        total, count = self._sums.get("loss"), self._counts.get("loss", 0)
+        total, count = self._sums.get("loss", 0.0), self._counts.get("loss", 0)
         before, counted = self._mark
-        if total is None or count == counted:
+        if count == counted:
             return None
-        self._mark = (total.clone(), count)
-        since = total if before is None else total - before
-        return float(since) / (count - counted)
+        self._mark = (_copy(total), count)
+        return float(total - before) / (count - counted)
 
     def values(self, ranks: "Ranks") -> dict[str, float]:
         """Every mean and metric by name, over all processes. Waits for the device once.
@@ -74,7 +75,9 @@ class Meter:
         names = list(self._sums)
         if any(other != names for other in ranks.gather(names)):
             raise RuntimeError(f"the processes returned different values: {names} in rank {ranks.rank}")
-        sums = ranks.add_up([self._sums[name] for name in names])
+        sums = ranks.add_up(
+            [torch.as_tensor(self._sums[name], dtype=self._dtype, device=self._device) for name in names]
+        )
         counts = ranks.add_up_numbers([self._counts[name] for name in names])
         found = [total / max(count, 1) for total, count in zip(sums, counts, strict=True)]
         for name, metric in self.metrics.items():
@@ -94,7 +97,7 @@ class Meter:
     def state_dict(self) -> dict[str, Any]:
         """Everything, for a checkpoint in the middle of an epoch."""
         return {
-            "sums": {name: total.clone() for name, total in self._sums.items()},
+            "sums": {name: _copy(total) for name, total in self._sums.items()},
             "counts": dict(self._counts),
             "mark": list(self._mark),
             "metrics": {name: metric.state_dict() for name, metric in self.metrics.items()},
@@ -106,13 +109,20 @@ class Meter:
         Raises:
             KeyError: it is of other metrics.
         """
-        self._sums = {name: total.to(self._device, copy=True) for name, total in state["sums"].items()}
+        self._sums = {name: self._placed(total) for name, total in state["sums"].items()}
         self._counts = dict(state["counts"])
         before, counted = state["mark"]
-        self._mark = (before if before is None else before.to(self._device), counted)
+        self._mark = (0.0 if before is None else self._placed(before), counted)
         for name, metric in self.metrics.items():
             metric.load_state_dict(state["metrics"][name])
             metric.to(self._device)
+
+    def _placed(self, total: Tensor | float) -> Tensor | float:
+        return total.to(self._device, copy=True) if isinstance(total, Tensor) else total
+
+
+def _copy(total: Tensor | float) -> Tensor | float:
+    return total.clone() if isinstance(total, Tensor) else total
 
 
 def check_names(names: Sequence[str]) -> None:
