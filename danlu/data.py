@@ -182,7 +182,7 @@ class _TensorBatches(Batches):
             mine, size = self._shard.indices(indices)
             batch = [tensor.index_select(0, mine) for tensor in self._tensors]
             named = batch if self._names is None else dict(zip(self._names, batch, strict=True))
-            yield Piece(named, size, len(indices))
+            yield Piece(named, size, indices.shape[0])
 
 
 class _LoaderBatches(Batches):

@@ -23,7 +23,7 @@ class Shard:
     def indices(self, indices: Tensor) -> tuple[Tensor, int]:
         """Of a batch's indices (N,), those of this process and their number; a stand-in counts as 0."""
         if self.world == 1:
-            return indices, len(indices)
+            return indices, indices.shape[0]
         mine = indices.tensor_split(self.world)[self.rank]
         return (mine, len(mine)) if len(mine) else (indices[:1], 0)
 
