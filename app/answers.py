@@ -65,6 +65,8 @@ class RunOut(Answer):
     entrypoint: str | None
     args: list[str]
     params: dict[str, Any]
+    environment: str = Field(description="What executes a script: worker, cold, uv, shell or venv:NAME.")
+    git: dict[str, Any] | None = Field(description="Of the script's folder: commit, branch, remote, dirty.")
     device: str = Field(description="As asked for.")
     processes: int = Field(description="How many train together, on one machine.")
     seed: int
@@ -75,6 +77,8 @@ class RunOut(Answer):
     timeout_s: float | None
     env: dict[str, str]
     parent: int | None = Field(description="The run that this one was retried or cloned from.")
+    after: int | None = Field(description="The run whose success it waits for.")
+    sweep: str | None = Field(description="The same for all runs of one sweep.")
     owner: str | None
     state: RunState
     reason: Reason | None

@@ -151,3 +151,20 @@ def test_the_copy_kept_before_an_upgrade_holds_what_is_in_the_wal(
         assert connection.execute("SELECT slug FROM experiment").fetchall() == [("a",)]
     connection.close()
     assert copy.stat().st_mode & 0o777 == 0o600
+
+
+def test_runs_of_an_older_version_keep_their_order_and_know_the_new_reasons(
+    settings: Settings, database: Database
+) -> None:
+    with database.write() as session:
+        run_id = make_run(session, make_experiment(session)).id
+    with database.engine.connect() as connection:
+        command.downgrade(migration._config(connection), "a4f542200cba")
+        connection.commit()
+    migration.migrate(settings, database)
+    with database.write() as session:
+        kept = session.execute(text("SELECT rank, environment, after_id FROM run")).one()
+        assert tuple(kept) == (float(run_id), "worker", None)
+        session.execute(text("UPDATE run SET reason = 'dependency_failed'"))
+    with pytest.raises(IntegrityError), database.write() as session:
+        session.execute(text("UPDATE run SET reason = 'because'"))

@@ -146,6 +146,8 @@ def definition(run: Run, experiment_slug: str) -> dict[str, Any]:
         "snapshot": run.snapshot_id,
         "entrypoint": run.entrypoint,
         "args": run.args,
+        "environment": run.environment,
+        "git": run.git,
         "params": run.params,
         "device": run.device,
         "processes": run.processes,

@@ -23,6 +23,9 @@ class RunSpec:
     entrypoint: str | None = None
     args: list[str] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
+    environment: str = "worker"
+    git: dict[str, Any] | None = None
+    git_diff: str | None = None
     device: str = "auto"
     processes: int = 1
     seed: int = 0
@@ -33,6 +36,8 @@ class RunSpec:
     timeout_s: float | None = None
     env: dict[str, str] = field(default_factory=dict)
     parent_id: int | None = None
+    after_id: int | None = None
+    sweep: str | None = None
     owner_id: int | None = None
 
 
@@ -70,6 +75,7 @@ def submit(
     fields = {name: getattr(spec, name) for name in spec.__slots__}
     run = states.new_run(session, Run(**fields, slug=uuid.uuid4().hex), actor=actor, now=now)
     run.slug = f"{slugify(spec.name, 'run')}-{run.id}"
+    run.rank = float(run.id)
     if idempotency is not None:
         session.add(
             IdempotencyKey(

@@ -2,9 +2,10 @@
 
 ```
 {"id": 12, "name": "rings", "slug": "rings-12", "experiment": "two-rings", "experiment_name": "Two rings",
- "recipe": "rings", "snapshot": null, "entrypoint": null, "args": [], "params": {"lr": 0.001}, "device": "auto",
+ "recipe": "rings", "snapshot": null, "entrypoint": null, "args": [], "params": {"lr": 0.001},
+ "environment": "worker", "git": null, "device": "auto",
  "processes": 1, "seed": 7, "priority": 0, "tags": [], "notes": "", "max_retries": 0, "timeout_s": null, "env": {},
- "parent": null, "owner": "ada",
+ "parent": null, "after": null, "sweep": null, "owner": "ada",
  "state": "queued", "reason": null, "detail": null, "phase": null, "attempt": 0,
  "position": 3, "waiting_reason": "2 ahead of you",           (null unless queued)
  "cancel_requested_at": null, "cancel_requested_by": null,
@@ -105,6 +106,8 @@ def _definition(run: Run) -> Json:
         "entrypoint": run.entrypoint,
         "args": run.args,
         "params": run.params,
+        "environment": run.environment,
+        "git": run.git,
         "device": run.device,
         "processes": run.processes,
         "seed": run.seed,
@@ -115,6 +118,8 @@ def _definition(run: Run) -> Json:
         "timeout_s": run.timeout_s,
         "env": run.env,
         "parent": run.parent_id,
+        "after": run.after_id,
+        "sweep": run.sweep,
     }
 
 

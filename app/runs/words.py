@@ -37,15 +37,20 @@ class Reason(StrEnum):
     """Only on the edge back to the queue: the worker was stopped, the attempt does not count."""
     POISONED = "poisoned"
     CHECKPOINT_UNREADABLE = "checkpoint_unreadable"
+    DEPENDENCY_FAILED = "dependency_failed"
+    """The run that it was to follow did not succeed."""
+    BAD_ENVIRONMENT = "bad_environment"
+    """Its interpreter is missing, or its requirements cannot be met."""
 
     @property
     def state(self) -> RunState:
         """The state in which a run with this reason ends."""
         if self is Reason.COMPLETED:
             return RunState.SUCCEEDED
-        return RunState.CANCELLED if self is Reason.CANCELLED_BY_USER else RunState.FAILED
+        return RunState.CANCELLED if self in _CANCELS else RunState.FAILED
 
 
+_CANCELS = frozenset({Reason.CANCELLED_BY_USER, Reason.DEPENDENCY_FAILED})
 TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
 TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED}),

@@ -1,4 +1,4 @@
-"""The tables. Rules that the code must never break are CHECK constraints here, on SQLite and PostgreSQL alike."""
+"""Experiments, their runs, and what is known of those."""
 
 from datetime import datetime
 from typing import Any
@@ -6,66 +6,10 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.models.workers import Worker
 from app.orm import Base, Id, one_of
 from app.runs.placing import MAX_PROCESSES
 from app.runs.words import REASONS, STATES, TERMINAL_STATES
-
-
-class User(Base):
-    """Somebody who may log in."""
-
-    __tablename__ = "user_account"  # "user" is a reserved word in PostgreSQL
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    username: Mapped[str] = mapped_column(String(100), unique=True)
-    """Lower case."""
-    password_hash: Mapped[str | None]
-    """Argon2id; None until an invitation is accepted."""
-    role: Mapped[str] = mapped_column(String(20))
-    submit_code: Mapped[bool] = mapped_column(default=False)
-    """May submit code of their own, which runs as the worker's user."""
-    invite_hash: Mapped[str | None] = mapped_column(String(64))
-    invite_expires_at: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-    disabled_at: Mapped[datetime | None]
-
-    __table_args__ = (CheckConstraint(one_of("role", ("admin", "member")), name="role"),)
-
-
-class LoginSession(Base):
-    """One login in one browser; the cookie holds the id, this table its hash."""
-
-    __tablename__ = "login_session"
-
-    id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    user_agent: Mapped[str] = mapped_column(String(300), default="")
-
-
-class ApiToken(Base):
-    """A token for scripts: shown once, kept as prefix and SHA-256."""
-
-    __tablename__ = "api_token"
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
-    """None: made on the machine itself, with the home folder's own rights."""
-    name: Mapped[str] = mapped_column(String(200))
-    prefix: Mapped[str] = mapped_column(String(40))
-    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    scope: Mapped[str] = mapped_column(String(20))
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-
-    __table_args__ = (
-        CheckConstraint(one_of("scope", ("read", "submit", "admin")), name="scope"),
-        {"sqlite_autoincrement": True},
-    )
 
 
 class Experiment(Base):
@@ -102,12 +46,20 @@ class Run(Base):
     entrypoint: Mapped[str | None]
     args: Mapped[list[Any]] = mapped_column(default=list)
     params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    environment: Mapped[str] = mapped_column(String(100), default="worker", server_default=text("'worker'"))
+    """What executes a script: worker, cold, uv, shell or `venv:NAME`."""
+    git: Mapped[dict[str, Any] | None]
+    """Of the folder that the snapshot was made of: commit, branch, remote, dirty."""
+    git_diff: Mapped[str | None] = mapped_column(deferred=True)
+    """What was not committed there."""
     device: Mapped[str] = mapped_column(String(20), default="auto")
     """As asked for: auto, cpu, cuda, cuda:N or mps."""
     processes: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     """How many train together (torch.distributed), on one machine."""
     seed: Mapped[int] = mapped_column(BigInteger, default=0)
     priority: Mapped[int] = mapped_column(default=0)
+    rank: Mapped[float] = mapped_column(Float, default=0.0, server_default=text("0"))
+    """Order in the queue inside one priority, smaller first; the id, unless somebody moved the run."""
     tags: Mapped[list[Any]] = mapped_column(default=list)
     notes: Mapped[str] = mapped_column(default="")
     max_retries: Mapped[int] = mapped_column(default=0)
@@ -115,6 +67,10 @@ class Run(Base):
     timeout_s: Mapped[float | None] = mapped_column(Float)
     env: Mapped[dict[str, Any]] = mapped_column(default=dict)
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))
+    after_id: Mapped[int | None] = mapped_column(Id)
+    """Starts only when that run has succeeded; may since have been deleted."""
+    sweep: Mapped[str | None] = mapped_column(String(36))
+    """The same for all runs that one request made."""
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
 
     state: Mapped[str] = mapped_column(String(20))
@@ -156,7 +112,7 @@ class Run(Base):
     """Set while the files are being removed; such a run is not shown any more."""
 
     experiment: Mapped[Experiment] = relationship(lazy="raise")
-    worker: Mapped["Worker | None"] = relationship(lazy="raise")
+    worker: Mapped[Worker | None] = relationship(lazy="raise")
 
     __table_args__ = (
         UniqueConstraint("experiment_id", "slug"),
@@ -168,10 +124,11 @@ class Run(Base):
             f"(reason IS NOT NULL) OR NOT ({one_of('state', TERMINAL_STATES)})", name="has_reason"
         ),
         CheckConstraint(f"processes BETWEEN 1 AND {MAX_PROCESSES}", name="processes"),
-        # claim(): the next queued run, highest priority first, oldest first
+        # claim(): the next queued run, highest priority first, oldest first unless moved
         Index(
             "ix_run_queue",
             text("priority DESC"),
+            "rank",
             "id",
             sqlite_where=text("state = 'queued'"),
             postgresql_where=text("state = 'queued'"),
@@ -185,6 +142,9 @@ class Run(Base):
         ),
         # the live hub: what changed lately
         Index("ix_run_updated_at", "updated_at"),
+        Index("ix_run_after_id", "after_id"),
+        Index("ix_run_sweep", "sweep"),
+        Index("ix_run_snapshot_id", "snapshot_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -228,47 +188,26 @@ class Metric(Base):
     __table_args__ = (Index("ix_metric_tag", "tag", "last"),)
 
 
-class Worker(Base):
-    """One start of a worker process."""
+class Snapshot(Base):
+    """Code that script runs execute: content-addressed, read-only, in a folder of its own."""
 
-    __tablename__ = "worker"
+    __tablename__ = "snapshot"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    """Fresh UUID per process start."""
-    name: Mapped[str] = mapped_column(String(200))
-    host: Mapped[str] = mapped_column(String(200))
-    machine: Mapped[str] = mapped_column(String(200))
-    """Boot id and pid namespace: a pid means the same process only where this is equal."""
-    pid: Mapped[int]
-    pid_started: Mapped[float] = mapped_column(Float)
-    """Start time of that process, seconds since the epoch: tells a reused pid."""
-    state: Mapped[str] = mapped_column(String(20))
-    devices: Mapped[list[Any]]
-    """`[{"device": "cuda:0", "name": "NVIDIA H200", "slots": 1}]`"""
-    version: Mapped[str] = mapped_column(String(40))
-    info: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Python, torch, free disk and what else pages show."""
-    seq: Mapped[int] = mapped_column(default=0)
-    started_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
-
-    __table_args__ = (CheckConstraint(one_of("state", ("up", "draining", "gone")), name="state"),)
-
-
-class Recipe(Base):
-    """What a worker offers: published with its JSON Schema, so that forms need no torch."""
-
-    __tablename__ = "recipe"
-
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    summary: Mapped[str]
-    schema: Mapped[dict[str, Any]]
-    source: Mapped[str]
-    """`built-in`, or the file under recipes/."""
-    error: Mapped[str | None]
-    """Why the file could not be loaded; then the schema is empty."""
-    worker_id: Mapped[str | None] = mapped_column(ForeignKey("worker.id", ondelete="SET NULL"))
-    updated_at: Mapped[datetime]
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the content, see `danlu.pack.content_id`; the folder's name."""
+    size: Mapped[int] = mapped_column(BigInteger)
+    """Bytes, unpacked."""
+    files: Mapped[int]
+    filename: Mapped[str] = mapped_column(String(255))
+    """As it was first uploaded."""
+    entrypoints: Mapped[list[Any]]
+    """Paths of what can be run, the likeliest first."""
+    forms: Mapped[dict[str, Any]]
+    """Entrypoint -> what its command line takes (`danlu.scriptform`)."""
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    """Of the last upload or submission: one that no run has used for long is removed."""
 
 
 class IdempotencyKey(Base):
