@@ -8,12 +8,16 @@
 The manifest is the one place that says what is vendored: name, version, licence, the npm integrity of the
 archive, and for each file where it comes from and its SHA-256. `npm` does the download, so that the mirror,
 proxy and certificates that a machine is configured with are honoured.
+
+A library that comes as many small packages is a *bundle*: its entry names them all with their versions, and
+`esbuild` makes one module of them from a file of ours that says what is used. Who installs Danlu builds nothing.
 """
 
 import argparse
 import base64
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -56,21 +60,87 @@ def download(name: str, version: str, into: Path) -> Path:
     return into / str(json.loads(answer.stdout)[0]["filename"])
 
 
+def checked(name: str, package: dict[str, Any], into: Path) -> Path:
+    """Download a package in the version of its manifest entry; an integrity that is empty is filled in.
+
+    Raises:
+        SystemExit: the archive is not the one that the manifest knows under this version.
+    """
+    archive = download(name, package["version"], into)
+    integrity = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    if package.get("integrity") not in (None, "", integrity):
+        raise SystemExit(f"{name}@{package['version']} is not the archive that the manifest knows")
+    package["integrity"] = integrity
+    return archive
+
+
 def fetch(folder: Path, name: str, package: dict[str, Any]) -> None:
     """Replace the files of one package by those of the version in its manifest entry (changed in place)."""
     with tempfile.TemporaryDirectory() as scratch:
-        archive = download(name, package["version"], Path(scratch))
-        integrity = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-        with tarfile.open(archive) as tar:
-            for target, file in package["files"].items():
-                member = tar.extractfile(f"package/{file['from']}")
-                if member is None:
-                    raise SystemExit(f"{name}@{package['version']} has no file {file['from']}")
-                data = member.read()
-                (folder / target).parent.mkdir(parents=True, exist_ok=True)
-                (folder / target).write_bytes(data)
-                file["sha256"] = sha256(data)
-    package["integrity"] = integrity
+        if "packages" in package:
+            made = bundle(folder, package, Path(scratch))
+        else:
+            made = picked(name, package, checked(name, package, Path(scratch)))
+    for target, data in made.items():
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        (folder / target).write_bytes(data)
+        package["files"][target]["sha256"] = sha256(data)
+
+
+def picked(name: str, package: dict[str, Any], archive: Path) -> dict[str, bytes]:
+    """The files that the manifest takes from a package's archive, by where they go."""
+    made: dict[str, bytes] = {}
+    with tarfile.open(archive) as tar:
+        for target, file in package["files"].items():
+            member = tar.extractfile(f"package/{file['from']}")
+            if member is None:
+                raise SystemExit(f"{name}@{package['version']} has no file {file['from']}")
+            made[target] = member.read()
+    return made
+
+
+def bundle(folder: Path, package: dict[str, Any], scratch: Path) -> dict[str, bytes]:
+    """One module made of several packages, and one file with all their licences, by where they go.
+
+    Raises subprocess.CalledProcessError when esbuild refuses, with its own words on stderr.
+    """
+    licences: list[str] = []
+    for name, part in package["packages"].items():
+        target = scratch / "node_modules" / name
+        with tarfile.open(checked(name, part, scratch)) as tar:
+            tar.extractall(scratch / "unpacked", filter="data")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (scratch / "unpacked" / "package").rename(target)
+        licence = (target / "LICENSE").read_text(encoding="utf-8").strip()
+        licences.append(f"{name} {part['version']}\n\n{licence}\n")
+    made: dict[str, bytes] = {}
+    for target_name, file in package["files"].items():
+        if file["from"] == "LICENSE of each":
+            made[target_name] = f"\n{'-' * 70}\n\n".join(licences).encode()
+        elif file["from"] == "here":
+            made[target_name] = (folder / target_name).read_bytes()
+            shutil.copy(folder / target_name, scratch / "entry.js")
+    for target_name, file in package["files"].items():
+        if file["from"] == "bundle":
+            made[target_name] = built(scratch, package["esbuild"])
+    return made
+
+
+def built(scratch: Path, esbuild: str) -> bytes:
+    """What esbuild makes of `entry.js` and the node_modules beside it."""
+    command = ["npm", "exec", "--yes", f"--package=esbuild@{esbuild}", "--", "esbuild", "entry.js", "--bundle"]
+    options = ["--minify", "--format=esm", "--target=es2022", "--legal-comments=none", "--log-level=warning"]
+    subprocess.run([*command, *options, "--outfile=out.js"], check=True, cwd=scratch, timeout=120)
+    return (scratch / "out.js").read_bytes()
+
+
+def change(manifest: dict[str, Any], name: str, version: str) -> bool:
+    """Ask for another version of a package, or of a part of a bundle; False when the manifest has none of that name."""
+    for place in (manifest, *(package.get("packages", {}) for package in manifest.values())):
+        if name in place and "version" in place[name]:
+            place[name] |= {"version": version, "integrity": ""}
+            return True
+    return False
 
 
 def main() -> int:
@@ -84,11 +154,10 @@ def main() -> int:
     arguments = parser.parse_args()
     path = arguments.dir / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    for change in arguments.versions:
-        name, _, version = change.partition("=")
-        if name not in manifest or not version or not arguments.fetch:
-            parser.error(f"{change}: give NAME=VERSION of a package in {path}, together with --fetch")
-        manifest[name]["version"] = version
+    for wanted in arguments.versions:
+        name, _, version = wanted.partition("=")
+        if not arguments.fetch or not version or not change(manifest, name, version):
+            parser.error(f"{wanted}: give NAME=VERSION of a package in {path}, together with --fetch")
     if arguments.fetch:
         for name, package in manifest.items():
             fetch(arguments.dir, name, package)

@@ -26,5 +26,9 @@ def test_each_library_brings_its_licence(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for name, package in manifest.items():
         assert package["licence"], name
-        assert package["integrity"].startswith("sha512-"), name
+        parts = package.get("packages", {name: package})
+        assert parts, name
+        for part, what in parts.items():
+            assert what["licence"], part
+            assert what["integrity"].startswith("sha512-"), part
         assert any(Path(target).name == "LICENSE" for target in package["files"]), name
