@@ -2,45 +2,37 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import ValidationError
+from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.queries import recipe_dicts
-from app.auth.deps import Principal, require_page
 from app.clock import utcnow
 from app.config import Settings
 from app.deps import DbDep, SettingsDep
 from app.errors import Invalid
 from app.fields import MAX_ID
-from app.pages.queries import experiment_slugs, last_recipe
+from app.pages.queries import last_recipe
+from app.pages.run_fields import (
+    DEFAULTS,
+    Submitter,
+    ValuesDep,
+    by_input,
+    more_open,
+    read_common,
+    rule_errors,
+    suggestions,
+    values_of,
+)
 from app.runs import forms, queries, repeat, service
 from app.runs.definition import complete
-from app.runs.forms import PREFIX, Field, Values
+from app.runs.forms import Field, Values
 from app.runs.schemas import RunCreate
 from app.runs.views import Json
 from app.web import flash, page, partial, redirect
 
 router = APIRouter()
-
-Submitter = Annotated[Principal, Depends(require_page("submit"))]
-PLAIN = ("experiment", "name", "device", "notes")
-WHOLE = ("seed", "priority", "max_retries", "processes", "timeout_s", "parent")
-FOLDED = ("seed", "priority", "max_retries", "processes", "timeout_s")
-"""Fields behind the fold of the form: it opens when one of them is wrong or not empty."""
-DEFAULTS: Values = dict.fromkeys((*PLAIN, *WHOLE, "tags"), "") | {"device": "auto"}
-MAX_FIELDS = 500
-
-
-async def form_values(request: Request) -> Values:
-    """The text fields of the form's body; of a repeated one the last."""
-    async with request.form(max_fields=MAX_FIELDS) as form:
-        return {name: value for name, value in form.multi_items() if isinstance(value, str)}
-
-
-ValuesDep = Annotated[Values, Depends(form_values)]
 
 
 @router.get("/runs/new")
@@ -60,7 +52,7 @@ def new(
         context = _form_context(session, settings, chosen)
     values = {"experiment": experiment[:200]}
     if origin:
-        values = _values_of(origin) | forms.texts_of(context["fields"], origin["params"])
+        values = values_of(origin) | forms.texts_of(context["fields"], origin["params"])
     elif context["recipe"] and not experiment:
         values["experiment"] = context["recipe"]["name"]
     return page(request, "runs/new.html", nav="new", source=origin, **_filled(context, values, {}, settings))
@@ -81,7 +73,7 @@ def submit(
             caller = service.Caller(principal)
             made = service.create_run(db, settings, RunCreate.model_validate(body), caller, utcnow())
         except Invalid as error:
-            errors = _by_input(error.fields or {"": error.detail})
+            errors = by_input(error.fields or {"": error.detail})
         else:
             response = redirect(request, f"/runs/{made.run['id']}")
             flash(request, response, f"Run #{made.run['id']} is queued.")
@@ -106,25 +98,10 @@ def repeat_as(
 def read_body(fields: list[Field], values: Values) -> tuple[Json, dict[str, str]]:
     """The body of POST /runs that a filled form means, and errors by input for what cannot be read."""
     params, errors = forms.parse(fields, values)
-    body: Json = {"recipe": values.get("recipe", ""), "params": params}
-    for name in PLAIN:
-        text = values.get(name, "").strip()
-        if text and text != DEFAULTS[name]:
-            body[name] = text
-    if "experiment" not in body:
-        errors["experiment"] = "is needed"
-    for name in WHOLE:
-        text = values.get(name, "").strip()
-        if text:
-            try:
-                body[name] = forms.whole_number(text)
-            except ValueError as error:
-                errors[name] = str(error)
-    tags = [tag.strip() for tag in values.get("tags", "").split(",")]
-    if any(tags):
-        body["tags"] = [tag for tag in tags if tag]
+    common, wrong = read_common(values)
+    body: Json = {"recipe": values.get("recipe", ""), "params": params} | common
     order = ("experiment", "recipe", "params")
-    return {name: body[name] for name in order if name in body} | body, errors
+    return {name: body[name] for name in order if name in body} | body, errors | wrong
 
 
 def commands_of(run: Json, origin: str) -> dict[str, Any]:
@@ -148,17 +125,11 @@ def _form_context(session: Session, settings: Settings, wanted: str | None) -> d
     offered = recipe_dicts(session)
     usable = [item for item in offered if item["error"] is None]
     chosen = next((item for item in usable if item["name"] == wanted), usable[0] if usable else None)
-    devices = {
-        str(device["device"])
-        for offer in queries.live_offers(session, settings, utcnow())
-        for device in offer.devices
-    }
     return {
         "recipes": offered,
         "recipe": chosen,
         "fields": forms.fields_of(chosen["schema"]) if chosen else [],
-        "experiments": experiment_slugs(session),
-        "devices": ["auto", *sorted(devices)],
+        **suggestions(session, settings),
     }
 
 
@@ -173,45 +144,16 @@ def _filled(
     return context | {
         "values": shown,
         "errors": errors,
-        "more_open": any(errors.get(name) or shown[name] for name in FOLDED),
+        "more_open": more_open(shown, errors),
         **_commands(body, settings.origin),
     }
 
 
-def _values_of(run: Json) -> Values:
-    """What stands in the form for a run that is cloned: everything but its seed's luck stays."""
-    values = {name: forms.as_text(run[name]) for name in (*PLAIN, *FOLDED)}
-    for name in ("priority", "max_retries"):
-        values[name] = values[name] if run[name] else ""
-    values["processes"] = values["processes"] if run["processes"] > 1 else ""
-    return values | {"tags": ", ".join(run["tags"]), "parent": str(run["id"])}
-
-
 def _rule_errors(body: Json, schema: Json) -> dict[str, str]:
     """Everything that REST would refuse in this body, at once, by input: its own rules and the recipe's."""
-    found: dict[str, str] = {}
-    try:
-        RunCreate.model_validate(body)
-    except ValidationError as error:
-        for item in error.errors():
-            message = str(item["msg"]).removeprefix("Value error, ")
-            found.setdefault(".".join(str(part) for part in item["loc"]), message)
+    found = rule_errors(body)
     try:
         complete(body["params"], schema)
     except Invalid as error:
         found |= error.fields or {}
-    return _by_input(found)
-
-
-def _by_input(fields: dict[str, str]) -> dict[str, str]:
-    """Errors by REST's field names (`params.lr`, `tags.0`) put under the names of the inputs (`p.lr`, `tags`)."""
-    named: dict[str, str] = {}
-    for name, message in fields.items():
-        head, _, rest = name.partition(".")
-        if head == "params" and rest:
-            named.setdefault(PREFIX + rest.partition(".")[0], message)
-        elif head in (*PLAIN, *WHOLE, "tags") and head != "parent":
-            named.setdefault(head, message)
-        else:
-            named.setdefault("", f"{name} {message}".strip())
-    return named
+    return by_input(found)
