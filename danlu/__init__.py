@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         VisMetric,
     )
     from danlu.client import Client
-    from danlu.errors import ApiError
+    from danlu.errors import ApiError, RunFailed
     from danlu.keras import KerasModel
     from danlu.netsummary import summary
     from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, Params, RunContext, recipe
@@ -46,6 +46,7 @@ __all__ = [
     "Params",
     "ProgressBar",
     "RunContext",
+    "RunFailed",
     "TensorBoardCallback",
     "Trainer",
     "VisDisplay",
@@ -72,6 +73,7 @@ _LAZY = {
     "Params": "danlu.recipe",
     "ProgressBar": "danlu.callbacks",
     "RunContext": "danlu.recipe",
+    "RunFailed": "danlu.errors",
     "TensorBoardCallback": "danlu.callbacks",
     "Trainer": "danlu.trainer",
     "VisDisplay": "danlu.callbacks",

@@ -16,7 +16,7 @@ from danlu.commands.watch import exit_code, watch
 from danlu.errors import ApiError
 
 if TYPE_CHECKING:
-    from danlu.client import Client
+    from danlu.client import Run
 
 Json = dict[str, Any]
 
@@ -69,22 +69,22 @@ def submit(
             max_retries=max_retries,
             timeout_s=timeout,
         )
-        _follow_up(client, run, wait=wait, as_json=as_json)
+        _follow_up(run, wait=wait, as_json=as_json)
 
 
-def _follow_up(client: Client, run: Json, *, wait: bool, as_json: bool) -> None:
+def _follow_up(run: Run, *, wait: bool, as_json: bool) -> None:
     """Print the run; with `wait`, once it has ended, and exit by how it ended."""
     if wait:
-        output.note(f"Run {run['id']}: {client.url}/runs/{run['id']}")
-        run = watch(client, run, quiet=as_json)
+        output.note(f"Run {run.id}: {run.url}")
+        watch(run, quiet=as_json)
     if as_json:
-        output.print_json(run)
+        output.print_json(run.data)
     elif wait:
-        _print_run(run)
+        _print_run(run.data)
     else:
-        print(f"Run {run['id']} is {run['state']}: {client.url}/runs/{run['id']}")
+        print(f"Run {run.id} is {run.state}: {run.url}")
     if wait:
-        raise typer.Exit(int(exit_code(run)))
+        raise typer.Exit(int(exit_code(run.data)))
 
 
 def ls(
@@ -99,11 +99,10 @@ def ls(
 ) -> None:
     """List runs, newest first."""
     with connect() as client:
-        found = list(
-            client.runs(
-                limit=limit, experiment=experiment, state=state, tag=tag, recipe=recipe, q=q, sort=sort
-            )
+        runs = client.runs(
+            limit=limit, experiment=experiment, state=state, tag=tag, recipe=recipe, q=q, sort=sort
         )
+        found = [run.data for run in runs]
     if as_json:
         output.print_json(found)
         return
@@ -127,7 +126,7 @@ def ls(
 def show(run_id: int = typer.Argument(metavar="ID", help="The run."), as_json: bool = JsonFlag) -> None:
     """Show a run whole: state and reason, params, metrics, timeline of its times."""
     with connect() as client:
-        run = client.run(run_id)
+        run = client.run(run_id).data
     if as_json:
         output.print_json(run)
     else:
@@ -154,12 +153,13 @@ def logs(
             sys.stdout.flush()
 
     with connect() as client:
+        run = client.run(run_id)
         offset = 0
         if tail is not None:
-            text, offset = client.log(run_id, tail=tail)
+            text, offset = run.log(tail=tail)
             emit(text, offset)
         if tail is None or follow:
-            for piece, after in client.stream_log(run_id, offset=offset, follow=follow):
+            for piece, after in run.log_pieces(offset, follow=follow):
                 emit(piece, after)
 
 
@@ -170,24 +170,24 @@ def cancel(
 ) -> None:
     """Ask runs to stop. Asking again changes nothing; a run that has ended stays as it is (exit code 2)."""
     refused: list[ApiError] = []
-    runs: list[Json] = []
+    runs: list[Run] = []
     with connect() as client:
         for run_id in run_ids:
             try:
-                runs.append(client.cancel(run_id))
+                runs.append(client.run(run_id).cancel())
             except ApiError as error:
                 if error.status not in {404, 409}:
                     raise
                 refused.append(error)
                 output.note(f"danlu: run {run_id}: {error}")
         if wait:
-            runs = [client.wait(run["id"]) for run in runs]
+            for run in runs:
+                run.wait()
     if as_json:
-        output.print_json(runs)
+        output.print_json([run.data for run in runs])
     else:
         for run in runs:
-            stopping = "" if run["finished_at"] else ", asked to stop"
-            print(f"Run {run['id']} is {run['state']}{stopping}")
+            print(f"Run {run.id} is {run.state}{'' if run.ended else ', asked to stop'}")
     if refused:
         raise typer.Exit(int(Exit.USAGE))
 

@@ -9,7 +9,7 @@ from danlu.commands import output
 from danlu.commands.output import Exit
 
 if TYPE_CHECKING:
-    from danlu.client import Client
+    from danlu.client import Run
 
 Json = dict[str, Any]
 
@@ -19,19 +19,19 @@ def exit_code(run: Json) -> Exit:
     return {"succeeded": Exit.OK, "cancelled": Exit.CANCELLED}.get(run["state"], Exit.FAILED)
 
 
-def watch(client: Client, run: Json, *, quiet: bool) -> Json:
+def watch(run: Run, *, quiet: bool) -> Run:
     """Wait for the end of a run: with a bar on a terminal, a line per change of state elsewhere, silent if `quiet`.
 
     Ctrl-C stops the watching, not the run, and raises KeyboardInterrupt.
     """
     try:
         if quiet:
-            return client.wait(run["id"])
+            return run.wait()
         if sys.stderr.isatty():
-            return _with_bar(client, run)
-        return _with_lines(client, run)
+            return _with_bar(run)
+        return _with_lines(run)
     except KeyboardInterrupt:
-        output.note(f"\nRun {run['id']} goes on; `danlu cancel {run['id']}` stops it.")
+        output.note(f"\nRun {run.id} goes on; `danlu cancel {run.id}` stops it.")
         raise
 
 
@@ -53,19 +53,19 @@ def fraction(run: Json) -> tuple[float, float | None]:
     return 0.0, None
 
 
-def _with_lines(client: Client, run: Json) -> Json:
+def _with_lines(run: Run) -> Run:
     said = ""
 
-    def update(seen: Json) -> None:
+    def update(seen: Run) -> None:
         nonlocal said
-        if (now := status(seen)) != said:
+        if (now := status(seen.data)) != said:
             said = now
-            output.note(f"Run {seen['id']}: {now}")
+            output.note(f"Run {seen.id}: {now}")
 
-    return client.wait(run["id"], on_update=update)
+    return run.wait(on_update=update)
 
 
-def _with_bar(client: Client, run: Json) -> Json:
+def _with_bar(run: Run) -> Run:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -89,11 +89,10 @@ def _with_bar(client: Client, run: Json) -> Json:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("queued", total=None, metrics="")
 
-        def update(seen: Json) -> None:
-            done, total = fraction(seen)
-            shown = output.plain(metrics_text(seen, 4))
-            progress.update(
-                task, completed=done, total=total, description=output.plain(status(seen)), metrics=shown
-            )
+        def update(seen: Run) -> None:
+            done, total = fraction(seen.data)
+            shown = output.plain(metrics_text(seen.data, 4))
+            said = output.plain(status(seen.data))
+            progress.update(task, completed=done, total=total, description=said, metrics=shown)
 
-        return client.wait(run["id"], on_update=update)
+        return run.wait(on_update=update)

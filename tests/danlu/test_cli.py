@@ -163,7 +163,7 @@ def test_cancelling_what_has_ended_does_not_stop_the_others(home: Path) -> None:
     def answer(asked: Asked) -> Answer:
         if "/1/" in asked.path:
             return Answer(409, {"error": "conflict", "detail": "run 1 has ended already"})
-        return run_as("cancelled")
+        return run_as("cancelled", id=int(asked.path.split("/")[4]))
 
     with scripted(answer) as server:
         done = danlu("cancel", "1", "7", DANLU_HOME=str(home), DANLU_URL=server.url, DANLU_TOKEN="x")

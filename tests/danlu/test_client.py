@@ -7,7 +7,7 @@ import pytest
 from fakes.scripted_server import Answer, Asked, in_turn, scripted
 
 import danlu.rest
-from danlu.client import ApiError, Client, UnreachableError
+from danlu.client import ApiError, Client, RunFailed, UnreachableError
 from danlu.profile import Profile, ProfileError, load_profile, save_profile
 
 RUN = {"id": 7, "state": "queued"}
@@ -20,7 +20,8 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_submit_sends_only_what_was_given_and_a_fresh_key_each_time() -> None:
     with scripted(in_turn(Answer(201, RUN))) as server, Client(server.url, "danlu_x") as client:
-        assert client.submit("demo", "rings", {"lr": 0.1}, name="a", seed=None, tags=["t"]) == RUN
+        run = client.submit("demo", "rings", {"lr": 0.1}, name="a", seed=None, tags=["t"])
+        assert (run.id, run.state, run.data) == (7, "queued", RUN)
         client.submit("demo", "rings")
     first, second = server.asked
     assert (first.method, first.path) == ("POST", "/api/v1/runs")
@@ -40,7 +41,7 @@ def test_submit_sends_only_what_was_given_and_a_fresh_key_each_time() -> None:
 )
 def test_a_submit_is_repeated_with_the_same_key(trouble: Answer) -> None:
     with scripted(in_turn(trouble, trouble, Answer(201, RUN))) as server, Client(server.url, "x") as client:
-        assert client.submit("demo", "rings") == RUN
+        assert client.submit("demo", "rings").data == RUN
     assert len({asked.headers["Idempotency-Key"] for asked in server.asked}) == 1
     assert len(server.asked) == 3
 
@@ -120,16 +121,21 @@ def pages(asked: Asked) -> Answer:
 def test_lists_go_through_the_pages(limit: int | None, expected: int) -> None:
     with scripted(pages) as server, Client(server.url, "x") as client:
         found = list(client.runs(limit=limit, state="queued", tag=None))
-    assert [run["id"] for run in found] == list(range(expected))
+    assert [run.id for run in found] == list(range(expected))
     assert all(asked.query["state"] == ["queued"] and "tag" not in asked.query for asked in server.asked)
 
 
 def test_wait_ends_with_the_run_and_survives_a_restart_of_the_server() -> None:
     seen: list[str] = []
-    answers = (Answer(200, RUN), *[Answer(drop=True)] * 6, Answer(200, {**RUN, "state": "succeeded"}))
+    answers = (
+        Answer(200, RUN),
+        Answer(200, RUN),
+        *[Answer(drop=True)] * 6,
+        Answer(200, {**RUN, "state": "succeeded"}),
+    )
     with scripted(in_turn(*answers)) as server, Client(server.url, "x") as client:
-        run = client.wait(7, poll=0.001, on_update=lambda run: seen.append(run["state"]))
-    assert run["state"] == "succeeded"
+        run = client.run(7).wait(poll=0.001, on_update=lambda run: seen.append(run.state))
+    assert run.state == "succeeded"
     assert seen == ["queued", "succeeded"]
 
 
@@ -139,37 +145,163 @@ def test_wait_gives_up_in_time() -> None:
         Client(server.url, "x") as client,
         pytest.raises(TimeoutError, match="run 7"),
     ):
-        client.wait(7, timeout=0.01, poll=0.001)
+        client.run(7).wait(timeout=0.01, poll=0.001)
+
+
+@pytest.mark.parametrize(("state", "said"), [("failed", "exception: no good"), ("cancelled", "cancelled")])
+def test_wait_raises_for_a_run_that_failed_when_it_is_asked_to(state: str, said: str) -> None:
+    ended = {**RUN, "name": "first", "state": state}
+    if state == "failed":
+        ended |= {"reason": "exception", "detail": "no good"}
+    with scripted(in_turn(Answer(200, ended))) as server, Client(server.url, "x") as client:
+        run = client.run(7).wait()
+        assert run.state == state
+        with pytest.raises(RunFailed, match=said) as caught:
+            run.wait(check=True)
+    assert caught.value.run is run
 
 
 def log_of(text: bytes, piece: int) -> Callable[[Asked], Answer]:
-    """A log that is complete when the run is asked for the second time."""
+    """A log that is complete when the run is asked for the third time."""
     looks = 0
 
     def answer(asked: Asked) -> Answer:
         nonlocal looks
         if not asked.path.endswith("/log"):
             looks += 1
-            return Answer(200, {**RUN, "state": "succeeded" if looks > 1 else "running"})
+            return Answer(200, {**RUN, "state": "succeeded" if looks > 2 else "running"})
         offset = int(asked.query["offset"][0])
-        data = text[: len(text) if looks > 1 else 5][offset : offset + piece]
+        data = text[: len(text) if looks > 2 else 5][offset : offset + piece]
         return Answer(200, data, {"X-Next-Offset": str(offset + len(data))})
 
     return answer
 
 
+TEXT = "损失 0.5 → 0.1\n" * 3
+
+
 def test_a_followed_log_is_whole_whatever_the_pieces_cut() -> None:
-    text = "损失 0.5 → 0.1\n" * 3
-    with scripted(log_of(text.encode(), 4)) as server, Client(server.url, "x") as client:
-        pieces = list(client.stream_log(7, poll=0.001))
-    assert "".join(piece for piece, _ in pieces) == text
-    assert pieces[-1][1] == len(text.encode())
+    with scripted(log_of(TEXT.encode(), 4)) as server, Client(server.url, "x") as client:
+        pieces = list(client.run(7).log_pieces(poll=0.001))
+    assert "".join(piece.text for piece in pieces) == TEXT
+    assert pieces[-1].offset == len(TEXT.encode())
+
+
+def test_a_log_goes_on_at_any_offset_that_was_told() -> None:
+    with scripted(log_of(TEXT.encode(), 4)) as server, Client(server.url, "x") as client:
+        run = client.run(7)
+        pieces = list(run.log_pieces(poll=0.001))
+        for number, piece in enumerate(pieces):
+            rest = "".join(text for text, _ in run.log_pieces(piece.offset))
+            assert "".join(text for text, _ in pieces[: number + 1]) + rest == TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a\nb\n", ["a", "b"]),
+        ("a\r\n\nb", ["a", "", "b"]),
+        ("", []),
+        ("1%\r2%\n", ["1%\r2%"]),
+        ("ü\u2028\n", ["ü\u2028"]),
+    ],
+)
+def test_lines_end_where_the_output_ended_them(text: str, lines: list[str]) -> None:
+    with scripted(log_of(text.encode(), 2)) as server, Client(server.url, "x") as client:
+        assert list(client.run(7).stream_logs(poll=0.001)) == lines
+
+
+# What a lost answer leaves behind.
+
+
+def test_a_cancel_whose_answer_was_lost_is_no_error() -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return Answer(200, {**RUN, "state": "cancelled" if len(server.asked) > 2 else "queued"})
+        if len(server.asked) == 2:
+            return Answer(drop=True)
+        return Answer(409, {"error": "conflict", "detail": "Run 7 has ended."})
+
+    with scripted(answer) as server, Client(server.url, "x") as client:
+        run = client.run(7).cancel()
+        assert run.state == "cancelled"
+        with pytest.raises(ApiError, match="has ended"):
+            run.cancel()
+
+
+def test_a_delete_whose_answer_was_lost_is_no_error() -> None:
+    gone = Answer(404, {"error": "not_found", "detail": "There is no such run."})
+    with (
+        scripted(in_turn(Answer(200, RUN), Answer(drop=True), gone)) as server,
+        Client(server.url, "x") as client,
+    ):
+        run = client.run(7)
+        run.delete()
+        with pytest.raises(ApiError, match="no such run"):
+            run.delete()
+
+
+def test_an_experiment_whose_answer_was_lost_is_found() -> None:
+    made = {"slug": "two-rings", "name": "Two rings", "description": "", "runs": 0}
+
+    def answer(asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return Answer(200, {"items": [{**made, "name": "Two rings more"}, made], "next": None})
+        return (
+            Answer(drop=True)
+            if len(server.asked) == 1
+            else Answer(409, {"error": "conflict", "detail": "There is one."})
+        )
+
+    with scripted(answer) as server, Client(server.url, "x") as client:
+        assert client.create_experiment("Two rings").slug == "two-rings"
+        with pytest.raises(ApiError, match="There is one"):
+            client.create_experiment("Two rings")
+
+
+def test_a_token_is_not_made_twice() -> None:
+    with scripted(in_turn(Answer(drop=True))) as server, Client(server.url, "x") as client:
+        with pytest.raises(UnreachableError):
+            client.create_token("laptop")
+        assert len(server.asked) == 1
+
+
+def test_what_the_server_put_off_is_sent_again_whatever_it_is() -> None:
+    busy = Answer(
+        503, {"error": "unavailable", "detail": "x"}, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}
+    )
+    with (
+        scripted(in_turn(busy, busy, Answer(201, {"id": 1, "token": "danlu_y"}))) as server,
+        Client(server.url, "x") as client,
+    ):
+        assert client.create_token("laptop").token == "danlu_y"
+        assert len(server.asked) == 3
+
+
+# Curves.
 
 
 def test_metrics_ask_for_all_runs_and_tags_in_one_call() -> None:
     with scripted(in_turn(Answer(200, {"series": []}))) as server, Client(server.url, "x") as client:
-        assert client.metrics([1, 2], tags=["loss/train"], points=0) == {"series": []}
-    assert server.asked[0].query == {"run": ["1", "2"], "tag": ["loss/train"], "points": ["0"], "x": ["step"]}
+        assert client.metrics([1, 2], ["loss/train"], points=0) == []
+        assert client.metrics([1], []) == []
+    assert [asked.query for asked in server.asked] == [
+        {"run": ["1", "2"], "tag": ["loss/train"], "points": ["0"], "x": ["step"]}
+    ]
+
+
+def test_more_runs_than_one_call_takes_come_in_several() -> None:
+    with scripted(in_turn(Answer(200, {"series": []}))) as server, Client(server.url, "x") as client:
+        client.metrics(range(450))
+    assert [len(asked.query["run"]) for asked in server.asked] == [200, 200, 50]
+
+
+def test_what_is_a_list_is_not_taken_for_a_string() -> None:
+    with Client("http://127.0.0.1:1", "x") as client:
+        with pytest.raises(TypeError, match=r"\['loss'\]"):
+            client.metrics([1], "loss")
+        with pytest.raises(TypeError, match=r"args is a list"):
+            client.submit("demo", snapshot="0" * 64, args="--lr 0.1")
 
 
 # Where the client finds its server.

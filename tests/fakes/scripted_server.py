@@ -74,7 +74,7 @@ def scripted(answer: Callable[[Asked], Answer]) -> Iterator[Script]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = _handle  # noqa: N815 - names that http.server wants
+        do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - names that http.server wants
 
         def log_message(self, *args: Any) -> None:
             pass

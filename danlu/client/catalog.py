@@ -1,0 +1,133 @@
+"""What a server has besides runs: experiments, TensorBoards, recipes, workers, environments, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+from urllib.parse import quote
+
+from danlu.client.fields import as_body
+from danlu.client.records import Environment, Experiment, Me, Recipe, TensorBoard, Token, Worker
+from danlu.errors import ApiError
+from danlu.rest import Connection
+
+
+class Catalog:
+    """The part of the client that has nothing to do with runs."""
+
+    _server: Connection
+
+    # --- experiments
+
+    def experiments(self, *, q: str | None = None, limit: int | None = None) -> Iterator[Experiment]:
+        """Experiments, newest first; `q` is text in the name."""
+        for item in self._server.pages("/experiments", {"q": q}, limit=limit):
+            yield Experiment(item)
+
+    def experiment(self, slug: str) -> Experiment:
+        """One experiment."""
+        return Experiment(self._server.json("GET", f"/experiments/{_segment(slug)}"))
+
+    def create_experiment(self, name: str, description: str = "") -> Experiment:
+        """Make one. Raises ApiError 409 when there is one with this name."""
+        try:
+            return Experiment(self._server.create("/experiments", {"name": name, "description": description}))
+        except ApiError as error:
+            if not (error.repeated and error.status == 409):
+                raise
+            # The answer to an earlier attempt was lost: what it made is ours.
+            for found in self.experiments(q=name):
+                if (found.name, found.description, found.runs) == (name, description, 0):
+                    return found
+            raise
+
+    def change_experiment(
+        self, slug: str, *, name: str | None = None, description: str | None = None
+    ) -> Experiment:
+        """Change the name or the description; the slug stays."""
+        body = as_body({"name": name, "description": description})
+        return Experiment(self._server.json("PATCH", f"/experiments/{_segment(slug)}", json=body, retry=True))
+
+    def delete_experiment(self, slug: str) -> None:
+        """Remove it with all its runs and files. Raises ApiError 409 while one of them is queued or running."""
+        self._server.delete(f"/experiments/{_segment(slug)}")
+
+    # --- TensorBoards
+
+    def tensorboards(self) -> list[TensorBoard]:
+        """Every TensorBoard that was asked for since the server's start."""
+        return [TensorBoard(item) for item in self._server.pages("/tensorboards", sized=False)]
+
+    def tensorboard(self, slug: str) -> TensorBoard:
+        """That of an experiment; asking does not start it."""
+        return self._tensorboard("GET", slug)
+
+    def start_tensorboard(self, slug: str) -> TensorBoard:
+        """Start that of an experiment, or try again after it failed."""
+        return self._tensorboard("POST", slug)
+
+    def stop_tensorboard(self, slug: str) -> TensorBoard:
+        """Stop that of an experiment; the next visit starts it again."""
+        return self._tensorboard("DELETE", slug)
+
+    def _tensorboard(self, method: str, slug: str) -> TensorBoard:
+        return TensorBoard(
+            self._server.json(method, f"/experiments/{_segment(slug)}/tensorboard", retry=True)
+        )
+
+    # --- recipes, workers, environments
+
+    def recipes(self) -> list[Recipe]:
+        """What the workers can train: name, summary and the JSON Schema of the params."""
+        return [Recipe(item) for item in self._server.pages("/recipes", sized=False)]
+
+    def recipe(self, name: str) -> Recipe:
+        """One recipe."""
+        return Recipe(self._server.json("GET", f"/recipes/{_segment(name)}"))
+
+    def workers(self) -> list[Worker]:
+        """The workers with their devices and slots."""
+        return [Worker(item) for item in self._server.pages("/workers", sized=False)]
+
+    def environments(self) -> list[Environment]:
+        """The Pythons that an administrator has registered."""
+        return [Environment(item) for item in self._server.pages("/environments", sized=False)]
+
+    def create_environment(self, name: str, python: str) -> Environment:
+        """Register an interpreter by its path; needs the admin right."""
+        return Environment(self._server.create("/environments", {"name": name, "python": python}))
+
+    def delete_environment(self, name: str) -> None:
+        """Forget one; needs the admin right."""
+        self._server.delete(f"/environments/{_segment(name)}")
+
+    # --- who
+
+    def me(self) -> Me:
+        """Whose token this is, and what it may do."""
+        return Me(self._server.json("GET", "/me"))
+
+    def tokens(self, *, limit: int | None = None) -> Iterator[Token]:
+        """The caller's API tokens, newest first; everybody's for an administrator."""
+        for item in self._server.pages("/tokens", limit=limit):
+            yield Token(item)
+
+    def create_token(
+        self,
+        name: str,
+        scope: Literal["read", "submit", "admin"] = "read",
+        *,
+        expires_days: int | None = 90,
+    ) -> Token:
+        """Make one; its secret is in `token`, this once. Not sent again when its answer is lost: the secret would be, too."""
+        body = {"name": name, "scope": scope, "expires_days": expires_days}
+        return Token(self._server.json("POST", "/tokens", json=body))
+
+    def delete_token(self, token_id: int) -> None:
+        """Revoke one."""
+        self._server.delete(f"/tokens/{int(token_id)}")
+
+
+def _segment(text: str) -> str:
+    """A path segment that stays one segment whatever the text holds."""
+    return quote(text, safe="")
