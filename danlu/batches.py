@@ -1,7 +1,7 @@
 """Batches: their size and device, what of them goes into the network, and what its outputs are compared with."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -43,6 +43,11 @@ def size_of(batch: Any) -> int:
         if isinstance(value, Mapping | list | tuple) or hasattr(value, "shape"):
             return size_of(value)
     return len(batch) if isinstance(batch, list | tuple) and batch else 1
+
+
+def versions(tensors: Iterable[Tensor]) -> list[int]:
+    """How often each was changed in place."""
+    return [tensor._version for tensor in tensors]  # noqa: SLF001 - it has no public name
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

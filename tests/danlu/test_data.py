@@ -193,6 +193,16 @@ def test_a_transform_that_draws_goes_on_where_it_was(workers: int) -> None:
     assert equal([piece.batch for piece in source().start(2)], whole[2:])
 
 
+def test_data_that_changes_in_the_middle_of_an_epoch_comes_as_it_is_then() -> None:
+    x = torch.arange(40.0)
+    seen = []
+    for number, piece in enumerate(of(DataLoader(TensorDataset(x), 4)).start()):
+        seen.append(piece.batch[0])
+        if number % 2:
+            x.add_(100.0)
+    assert [int(batch[0]) for batch in seen] == [4 * number + 100 * (number // 2) for number in range(10)]
+
+
 def test_tensors_lists_and_dicts_of_tensors() -> None:
     pieces = list(of(X, batch_size=10).start())
     assert [piece.size for piece in pieces] == [10, 10, 3]
