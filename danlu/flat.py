@@ -28,7 +28,6 @@ class FlatAdam:
         self._pieces: list[_Pieces] | None = None
         self._hopeless = not _fits(optimizer)
 
-    @torch.no_grad()
     def step(self) -> None:
         """One step."""
         if self._hopeless:
@@ -89,8 +88,8 @@ class _Pieces:
         gradients = [item.grad for item in parameters]
         if [item.data_ptr() for item in parameters] != self._places:
             return None
-        if any(item is None or item.layout is not torch.strided for item in gradients):
-            return None
+        if any(item is None or item.layout is not torch.strided or item.requires_grad for item in gradients):
+            return None  # of a graph of their own (create_graph), too: here nothing is under no_grad, which takes time
         return torch.cat([item.reshape(-1) for item in gradients if item is not None], out=self._gradient)
 
     def step(self, group: dict[str, Any], gradient: Tensor | None) -> None:

@@ -101,14 +101,15 @@ class FiniteCheck:
 
     def watch(self, loss: torch.Tensor) -> None:
         """Send for a loss (0-dim)."""
-        self._loss = loss.detach()
+        self._loss = loss
         if self._cuda:
-            self._number.copy_(self._loss, non_blocking=True)
+            self._number.copy_(loss.detach(), non_blocking=True)
             self._arrived.record(torch.cuda.current_stream(loss.device))
 
     def value(self) -> float:
-        """The loss that was watched last."""
+        """The loss that was watched last; it can be asked for once."""
+        loss, self._loss = self._loss, None  # a kept loss would keep its graph
         if self._cuda:
             self._arrived.synchronize()
             return float(self._number)
-        return float(self._loss) if self._loss is not None else 0.0
+        return loss.item() if loss is not None else 0.0

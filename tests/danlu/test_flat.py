@@ -1,6 +1,7 @@
 """Adam on all small parameters at once takes the very steps that Adam takes."""
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -101,7 +102,8 @@ def test_afterwards_every_parameter_has_its_own_memory() -> None:
     before = copy.deepcopy(model.state_dict())
     flat.release()
     assert same(before, model.state_dict())
-    tensors = [*model.parameters(), *(state["exp_avg"] for state in optimizer.state.values())]
+    averages = [state[name] for state in optimizer.state.values() for name in ("exp_avg", "step")]
+    tensors = [*model.parameters(), *averages]
     assert all(item.untyped_storage().nbytes() == item.nbytes for item in tensors)
 
 
@@ -139,6 +141,22 @@ def test_what_somebody_changes_meanwhile_is_seen(change: Callable[..., None]) ->
         lambda number: change(plain, optimizer) if number == 10 else None,
     )
     train(model, other, flat.step, 30, lambda number: change(model, other) if number == 10 else None)
+    assert same(plain.state_dict(), model.state_dict())
+
+
+def test_gradients_with_a_graph_of_their_own_are_stepped_on_alike() -> None:
+    plain, model = net(), net()
+    optimizer, other = OPTIMIZERS["adam"](plain), OPTIMIZERS["adam"](model)
+    flat = FlatAdam(other)
+    x = torch.randn(16, 3, generator=torch.Generator().manual_seed(1))
+    for each, by, step in ((plain, optimizer, optimizer.step), (model, other, flat.step)):
+        for number in range(9):
+            by.zero_grad()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # such gradients keep themselves alive
+                each(x).square().mean().backward(create_graph=number % 3 == 2)
+            step()
+        by.zero_grad()
     assert same(plain.state_dict(), model.state_dict())
 
 
