@@ -1,0 +1,80 @@
+"""A script's form: whichever of its ways to read a command line is found first."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import replace
+
+from danlu.scriptform import argforms, argparses
+from danlu.scriptform.argparses import Parser
+from danlu.scriptform.constants import constants_form
+from danlu.scriptform.definitions import Find
+from danlu.scriptform.model import ScriptForm
+from danlu.scriptform.reader import Reader
+from danlu.scriptform.scope import Function
+from danlu.scriptform.source import Source
+
+_TELLING = ("add_argument", "ArgumentParser", "parse_args")
+"""A function that mentions one of these has to do with the command line."""
+
+
+def read_form(source: str, filename: str = "train.py", *, find: Find | None = None) -> ScriptForm:
+    """Read a script's command line from its syntax tree. Nothing of it is executed.
+
+    Args:
+        source: the script's text; see `decode` for bytes.
+        filename: for the messages.
+        find: the source of a module beside the script by its dotted name (None: there is none), so that a parser
+            that another file of the snapshot makes is read too.
+
+    Raises:
+        ScriptError: it is no Python, or no text that Python takes.
+    """
+    parsed = Source(source, filename)
+    reader = Reader(parsed, argparses.HANDLERS, find)
+    reader.read()
+    form = _found(reader)
+    if form is None and not reader.spent:
+        for function in _uncalled(reader):
+            reader.read_function(function)
+        form = _found(reader)
+    if form is None:
+        form = constants_form(parsed)
+    if form is None:
+        form = ScriptForm(kind="none", notes=tuple(_why(reader)))
+    elif reader.spent:
+        form = replace(
+            form, notes=(*form.notes, "The script is long; what follows after its first part was not read.")
+        )
+    return form
+
+
+def _found(reader: Reader) -> ScriptForm | None:
+    parsers = [record for record in reader.records if isinstance(record, Parser)]
+    return argforms.form_of(argforms.chosen(parsers))
+
+
+def _uncalled(reader: Reader) -> Iterable[Function]:
+    """Functions that nothing was seen to call, and that have to do with a command line."""
+    for function in reader.defined:
+        node = function.node
+        if id(node) not in reader.entered and not isinstance(node, ast.Lambda) and _tells(node):
+            yield function
+
+
+def _tells(node: ast.AST) -> bool:
+    for part in ast.walk(node):
+        name = part.attr if isinstance(part, ast.Attribute) else part.id if isinstance(part, ast.Name) else ""
+        if name in _TELLING:
+            return True
+    return False
+
+
+def _why(reader: Reader) -> list[str]:
+    notes = [
+        "No command line could be read from the source; write the arguments as they stand behind the script's name."
+    ]
+    if any(isinstance(record, Parser) and record.deaf for record in reader.records):
+        notes.append("The script parses a list of its own instead of the command line.")
+    return notes
