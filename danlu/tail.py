@@ -18,6 +18,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary as SummaryProto
 
 from danlu.scalars import scalar_of
 from danlu.series import Series, Summary
+from danlu.tagnames import prefixes
 from danlu.tfrecord import FOOTER, HEADER, masked_crc
 
 __all__ = ["EventTail", "Summary"]
@@ -29,7 +30,9 @@ MAX_RECORD_BYTES = 256 << 20
 """A record that claims to be larger is taken for corrupt."""
 MAX_TAGS = 5_000
 MAX_FOLDERS = 2_000
-MAX_DEPTH = 12
+MAX_DEPTH = 16
+_SKIPPED = frozenset({".danlu", ".git", ".venv", "__pycache__"})
+"""Folders that hold no event files, and perhaps very many others."""
 _SETTLED_SECONDS = 1.0
 """A folder's time of change is trusted once it is this old: a file made within the clock's tick does not move it."""
 _OVERHEAD = HEADER.size + FOOTER.size
@@ -42,7 +45,8 @@ class _CorruptError(Exception):
 @dataclass
 class _File:
     path: Path
-    prefix: str
+    folder: str
+    """Relative to the root, with `/` between names; "" is the root."""
     offset: int = 0
     dead: bool = False
 
@@ -68,10 +72,12 @@ def _size(file: _File) -> int:
 class EventTail:
     """Reads on in the event files under ``root`` with every :meth:`poll`.
 
-    A tag of a sub-folder's file is prefixed by the folder's path: ``val/loss`` of ``root/logs`` is ``logs/val/loss``.
+    Curves of several folders are told apart by what `danlu.tagnames` makes of the folders' paths.
 
     Attributes:
         behind: whether the last poll stopped at its limit with more to read.
+        renamed: whether names that were told before are wrong by now, because another folder came or one went; the
+            last poll has then returned every curve.
         notes: what could not be read and why, one sentence each, in the order of discovery.
     """
 
@@ -79,14 +85,16 @@ class EventTail:
         self._root = Path(root)
         self._poll_bytes = poll_bytes
         self._folders: dict[Path, _Folder] = {}
-        self._series: dict[str, Series] = {}
-        self._not_scalar: set[str] = set()
+        self._series: dict[str, dict[str, Series]] = {}
+        self._prefixes: dict[str, str] = {}
+        self._not_scalar: set[tuple[str, str]] = set()
         self.behind = False
+        self.renamed = False
         self.notes: list[str] = []
 
     def poll(self) -> dict[str, Summary]:
         """Read what is new, and return the summaries of the tags that got points since the last poll."""
-        changed: set[str] = set()
+        changed: set[tuple[str, str]] = set()
         budget = self._poll_bytes
         self.behind = False
         for file in self._files():
@@ -96,7 +104,21 @@ class EventTail:
                 self.behind = True
                 break
             budget -= self._read_on(file, budget, changed)
-        return {tag: self._series[tag].summary() for tag in sorted(changed)}
+        self._name()
+        if self.renamed:
+            changed = {(folder, tag) for folder, tags in self._series.items() for tag in tags}
+        return {
+            self._prefixes[folder] + tag: self._series[folder][tag].summary()
+            for folder, tag in sorted(changed)
+        }
+
+    def _name(self) -> None:
+        """Name the folders anew when there are others than before."""
+        if self._series.keys() == self._prefixes.keys():
+            self.renamed = False
+            return
+        before, self._prefixes = self._prefixes, prefixes(self._series.keys())
+        self.renamed = any(self._prefixes.get(folder) != prefix for folder, prefix in before.items())
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -131,6 +153,7 @@ class EventTail:
                 folder.changed_ns = changed_ns if settled else -1
         except (FileNotFoundError, NotADirectoryError):
             del self._folders[path]
+            self._forget(prefix.rstrip("/"), below=True)
             return None
         except OSError as error:
             self._note(f"{path}: {error.strerror}")
@@ -143,19 +166,30 @@ class EventTail:
         with os.scandir(path) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    if not entry.name.startswith("."):
+                    if entry.name not in _SKIPPED and _is_utf8(entry.name):
                         folders.append(path / entry.name)
                 elif "tfevents" in entry.name and entry.is_file(follow_symlinks=False):
                     names.add(entry.name)
+        for gone in set(folder.folders).difference(folders):
+            self._folders.pop(gone, None)
+            self._forget(f"{prefix}{gone.name}", below=True)
         folder.folders = sorted(folders)
+        if folder.files and not names & folder.files.keys():
+            self._forget(prefix.rstrip("/"))
         for name in names - folder.files.keys():
-            folder.files[name] = _File(path / name, prefix)
+            folder.files[name] = _File(path / name, prefix.rstrip("/"))
         for name in folder.files.keys() - names:
             del folder.files[name]
 
+    def _forget(self, folder: str, *, below: bool = False) -> None:
+        """Its event files are gone, and so are their curves."""
+        gone = [name for name in self._series if name == folder or (below and _is_below(name, folder))]
+        for name in gone:
+            del self._series[name]
+
     # -- reading
 
-    def _read_on(self, file: _File, budget: int, changed: set[str]) -> int:
+    def _read_on(self, file: _File, budget: int, changed: set[tuple[str, str]]) -> int:
         """Read whole records from the file's offset on, at most about ``budget`` bytes; returns how many."""
         start = file.offset
         try:
@@ -175,7 +209,9 @@ class EventTail:
             self._note(f"{file.path}: not read from byte {file.offset} on: {error}")
         return file.offset - start
 
-    def _read_records(self, handle: int, size: int, file: _File, until: int, changed: set[str]) -> None:
+    def _read_records(
+        self, handle: int, size: int, file: _File, until: int, changed: set[tuple[str, str]]
+    ) -> None:
         want = _CHUNK_BYTES
         while file.offset < size:
             if file.offset >= until:
@@ -187,7 +223,7 @@ class EventTail:
                 return  # half a record: its rest is not written yet
             want = max(_CHUNK_BYTES, missing)
 
-    def _parse_chunk(self, chunk: bytes, file: _File, changed: set[str]) -> tuple[int, int]:
+    def _parse_chunk(self, chunk: bytes, file: _File, changed: set[tuple[str, str]]) -> tuple[int, int]:
         """Take the whole records at the start of a chunk.
 
         Returns:
@@ -211,32 +247,45 @@ class EventTail:
             except DecodeError as error:
                 raise _CorruptError("a record is no event") from error
             if event.HasField("summary"):
-                self._take(event, file.prefix, changed)
+                self._take(event, file.folder, changed)
             position = end
             file.offset += length + _OVERHEAD
         return position - start, 0
 
-    def _take(self, event: Event, prefix: str, changed: set[str]) -> None:
+    def _take(self, event: Event, folder: str, changed: set[tuple[str, str]]) -> None:
         """Add the scalars of one event to their curves."""
         for value in event.summary.value:
-            tag = prefix + value.tag
-            number = scalar_of(value, known=tag in self._series) if self._may_be_scalar(tag, value) else None
+            tag = value.tag
+            known = self._series.get(folder, {}).get(tag)
+            number = scalar_of(value, known=known is not None) if self._may_be_scalar(folder, value) else None
             if number is None:
                 continue
-            series = self._series.get(tag)
-            if series is None:
-                if len(self._series) >= MAX_TAGS:
+            if known is None:
+                if sum(map(len, self._series.values())) >= MAX_TAGS:
                     self._note(f"{self._root}: more than {MAX_TAGS} scalar tags, the rest is left out")
                     continue
-                series = self._series[tag] = Series()
-            series.add(event.step, number)
-            changed.add(tag)
+                known = self._series.setdefault(folder, {})[tag] = Series()
+            known.add(event.step, number)
+            changed.add((folder, tag))
 
-    def _may_be_scalar(self, tag: str, value: SummaryProto.Value) -> bool:
+    def _may_be_scalar(self, folder: str, value: SummaryProto.Value) -> bool:
         """Only a tag's first event tells its plugin: what was no scalar then never becomes one."""
-        if tag in self._not_scalar:
+        if (folder, value.tag) in self._not_scalar:
             return False
         plugin = value.metadata.plugin_data.plugin_name
         if plugin not in {"", "scalars"} and len(self._not_scalar) < MAX_TAGS:
-            self._not_scalar.add(tag)
+            self._not_scalar.add((folder, value.tag))
         return plugin in {"", "scalars"}
+
+
+def _is_below(name: str, folder: str) -> bool:
+    return not folder or name.startswith(folder + "/")
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether TensorBoard, too, can say the name."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

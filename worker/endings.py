@@ -29,6 +29,8 @@ class Ending:
     outcome: Outcome
     progress: dict[str, Any] = field(default_factory=dict)
     metrics: list[MetricSummary] = field(default_factory=list)
+    replaces: bool = False
+    """Whether `metrics` are all that the run has, and those stored before are to go."""
 
 
 class Recorder:
@@ -68,7 +70,10 @@ class Recorder:
         run_id, token = claimed.run_id, claimed.token
         try:
             with self._database.write() as session:
-                report(session, run_id, token, now=now, progress=ending.progress, metrics=ending.metrics)
+                report(
+                    session, run_id, token, now=now, progress=ending.progress, metrics=ending.metrics,
+                    replace=ending.replaces,
+                )  # fmt: skip
                 if outcome.fate is Fate.RELEASE:
                     why, wait_s = outcome.detail, outcome.wait_s
                     return queue.release(session, run_id, token, now=now, why=why, wait_s=wait_s)

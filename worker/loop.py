@@ -180,14 +180,14 @@ class Work:
         kept = {name: value for name, value in progress.items() if name not in {"phase", "eta_s"}}
         self.launcher.forget(attempt.handle)
         del self.attempts[attempt.run_id]
-        self.recorder.add(Ending(attempt.claimed, outcome, kept, metrics))
+        self.recorder.add(Ending(attempt.claimed, outcome, kept, metrics, attempt.news.replaces))
 
     # -- news
 
     def _report(self) -> None:
         for attempt in self.attempts.values():
             progress, metrics = attempt.news.collect()
-            if (progress or metrics) and self._polite["news"].due:
+            if (progress or metrics or attempt.news.replaces) and self._polite["news"].due:
                 with self._polite["news"].guard():
                     self._tell(attempt, progress, metrics)
 
@@ -195,7 +195,10 @@ class Work:
         token = attempt.claimed.token
         try:
             with self.database.write() as session:
-                report(session, attempt.run_id, token, now=utcnow(), progress=progress, metrics=metrics)
+                report(
+                    session, attempt.run_id, token, now=utcnow(), progress=progress, metrics=metrics,
+                    replace=attempt.news.replaces,
+                )  # fmt: skip
         except LostLease:
             self._lost(attempt.run_id, token)
         else:
@@ -221,7 +224,7 @@ class Work:
     def _start(self, claimed: Claimed, devices: tuple[Device, ...]) -> None:
         try:
             spec = make_ready(self.settings, claimed, devices)
-            news = News(spec.run_dir)
+            news = News(spec.run_dir, spec.params)
             handle = self.launcher.submit(spec)
         except OSError as error:
             wait_s = self.claimer.pause(str(error))

@@ -131,8 +131,10 @@ class Collector:
             said = {} if everything else self._said.get(topic)
             before = said if isinstance(said, dict) else {}
             new = {tag: point for tag, point in now.items() if before.get(tag) != point}
-            if new or everything:
-                yield Message(topic, "metrics", {"run": topic.run, "tags": new}), now
+            gone = [tag for tag in before if tag not in now]
+            if new or gone or everything:
+                data = {"run": topic.run, "tags": new} | ({"gone": gone} if gone else {})
+                yield Message(topic, "metrics", data), now
 
     def _logs(
         self, session: ReadSession, topics: list[Topic], *, everything: bool

@@ -65,8 +65,7 @@ class Subscription:
         key = (message.topic, message.event)
         earlier = self._pending.pop(key, None)
         if earlier is not None and message.event == Kind.METRICS:
-            tags = earlier.data["tags"] | message.data["tags"]
-            message = Message(message.topic, message.event, {**message.data, "tags": tags})
+            message = Message(message.topic, message.event, _merged(earlier.data, message.data))
         self._pending[key] = message
 
     def take(self) -> list[Message]:
@@ -212,3 +211,11 @@ class Hub:
             if not await self._off_loop(still_valid, first.connection, first.principal):
                 for subscription in subscriptions:
                     subscription.end("the login or the token does not hold any more")
+
+
+def _merged(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Two messages about the curves of one run in one: the later points win, and what came back is not gone."""
+    gone = set(later.get("gone", ()))
+    tags = {tag: point for tag, point in earlier["tags"].items() if tag not in gone} | later["tags"]
+    gone = (gone | set(earlier.get("gone", ()))) - tags.keys()
+    return {"run": later["run"], "tags": tags} | ({"gone": sorted(gone)} if gone else {})

@@ -19,7 +19,7 @@ DESCRIPTION = """Server-sent events about the topics named, comma separated, at 
 | event | data |
 | --- | --- |
 | `run` | the run, as `GET /runs/{id}` answers it |
-| `metrics` | `{"run", "tags": {tag: [step, value]}}`: the last points of the tags that moved; a non-finite value is null with its name behind it |
+| `metrics` | `{"run", "tags": {tag: [step, value]}}`: the last points of the tags that moved; a non-finite value is null with its name behind it; `gone`: tags that have another name by now |
 | `log` | `{"run", "offset", "end", "text"}`: a piece of the output and the bytes it takes; `gap` where bytes before it were dropped |
 | `experiment` | `{"slug", "runs", "states"}`: something in it changed, at most once a second |
 | `experiments`, `workers` | the number of experiments; the workers |

@@ -8,6 +8,7 @@ from typing import TypeVar
 from app.errors import GatewayTimeout
 from app.metrics import series
 from app.metrics.dataserver import Points, ScalarReader, ServerGoneError
+from app.metrics.names import Names, names, own_tags
 from app.metrics.queries import RunFolder
 from app.metrics.words import XAxis
 from app.tensorboard.manager import Source, TensorBoards
@@ -43,16 +44,14 @@ def read_series(
     for experiment, members in _by_experiment(runs).items():
         slugs = [run.slug for run in members]
 
-        def read(source: Source, slugs: Sequence[str] = slugs) -> dict[str, dict[str, Points]]:
-            names = [name for slug in slugs for name in source.names[slug]]
-            wanted = None if tags is None else _own_tags(tags, source, slugs)
-            return reader.read(source.address, names, wanted) if names else {}
+        def read(source: Source) -> tuple[Names, dict[str, dict[str, Points]]]:
+            return _read_named(reader, source, tags)
 
-        source, answer = _ask(boards, reader, experiment, slugs, read)
+        _, (named, answer) = _ask(boards, reader, experiment, slugs, read)
         for run in members:
             everything = {
-                _prefix(run.slug, name) + own: points
-                for name in source.names[run.slug]
+                prefix + own: points
+                for name, prefix in named[run.slug].items()
                 for own, points in answer.get(name, {}).items()
             }
             # The server was asked for every tag of every run: what a folder's name made of a tag is left out here.
@@ -74,11 +73,31 @@ def read_tags(boards: TensorBoards, reader: ScalarReader, run: RunFolder) -> lis
     """
 
     def read(source: Source) -> dict[str, list[str]]:
-        names = source.names[run.slug]
-        return reader.tags(source.address, names) if names else {}
+        folders = source.names[run.slug]
+        return reader.tags(source.address, folders) if folders else {}
 
-    _, answer = _ask(boards, reader, run.experiment, [run.slug], read)
-    return sorted(_prefix(run.slug, name) + tag for name, tags in answer.items() for tag in tags)
+    source, answer = _ask(boards, reader, run.experiment, [run.slug], read)
+    named = names({run.slug: source.names[run.slug]}, answer)[run.slug]
+    return sorted({prefix + tag for name, prefix in named.items() for tag in answer[name]})
+
+
+def _read_named(
+    reader: ScalarReader, source: Source, tags: Sequence[str] | None
+) -> tuple[Names, dict[str, dict[str, Points]]]:
+    """The series of all these runs' folders, and how they are called."""
+    every = [name for folders in source.names.values() for name in folders]
+    if not every:
+        return names(source.names, ()), {}
+    if tags is None:
+        answer = reader.read(source.address, every)
+        return names(source.names, answer), answer
+    # Only where a run has several folders does its curves' name depend on which of them hold scalars.
+    several = [name for folders in source.names.values() if len(folders) > 1 for name in folders]
+    holding = set(every).difference(several)
+    if several:
+        holding.update(reader.tags(source.address, several))
+    named = names(source.names, holding)
+    return named, reader.read(source.address, holding, own_tags(tags, named)) if holding else {}
 
 
 def _ask(
@@ -114,14 +133,3 @@ def _by_experiment(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     for run in runs:
         grouped[run.experiment].append(run)
     return grouped
-
-
-def _prefix(run_slug: str, name: str) -> str:
-    """What comes before a tag of an event file below the run's folder: "sub/dir/", or nothing."""
-    return name[len(run_slug) + 1 :] + "/" if name != run_slug else ""
-
-
-def _own_tags(tags: Sequence[str], source: Source, slugs: Sequence[str]) -> list[str]:
-    """The tags as the event files call them: without the folders that we put before them."""
-    prefixes = {_prefix(slug, name) for slug in slugs for name in source.names[slug]}
-    return sorted({tag.removeprefix(prefix) for tag in tags for prefix in prefixes})

@@ -87,6 +87,7 @@ def report(
     now: datetime,
     progress: dict[str, Any] | None = None,
     metrics: Iterable[MetricSummary] = (),
+    replace: bool = False,
 ) -> None:
     """Write a live run's progress and the summaries that changed, under its lease.
 
@@ -94,6 +95,8 @@ def report(
 
     Args:
         progress: any of phase, step, total, epoch, epochs, eta_s, resolved_device.
+        metrics: summaries that changed.
+        replace: `metrics` are all that the run has: those stored before are removed in the same transaction.
 
     Raises:
         LostLease: the run is no longer the caller's; nothing was written.
@@ -103,12 +106,14 @@ def report(
     further = [
         or_(column.is_(None), column < told[column.key])
         for column in (Run.step, Run.epoch)
-        if column.key in told
+        if told.get(column.key) is not None
     ]
     deaths = {"worker_deaths": case((or_(*further), 0), else_=Run.worker_deaths)} if further else {}
     changed = session.scalar(held.values(updated_at=now, **told, **deaths).returning(Run.id))
     if changed is None:
         raise LostLease(f"run {run_id} is no longer held with this lease")
+    if replace:
+        session.execute(delete(Metric).where(Metric.run_id == run_id))
     write_metrics(session, run_id, metrics, now)
 
 

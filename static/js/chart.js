@@ -169,8 +169,9 @@ class Curves extends HTMLElement {
 
   // events
 
-  #heard({ run, tags }) {
+  #heard({ run, tags, gone }) {
     if (!this.store.runs.includes(run)) return;
+    if (gone) this.#forget(run, gone);
     const touched = this.store.hear(run, tags);
     if (!touched.length) return;
     let fresh = false;
@@ -185,6 +186,19 @@ class Curves extends HTMLElement {
       this.drawSoon();
     }, LIVE_DRAW_MS);
     this.feed.stir();
+  }
+
+  #forget(run, tags) {
+    this.store.forget(run, tags);
+    for (const tag of tags) {
+      const card = this.cards.get(tag);
+      if (!card) continue;
+      if (this.store.tags.has(tag)) card.touch(); // another run's curve is still called that
+      else {
+        this.cards.delete(tag);
+        this.sections.take(card);
+      }
+    }
   }
 
   #ran(run) {

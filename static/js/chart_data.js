@@ -191,6 +191,15 @@ export class SeriesStore {
     return touched;
   }
 
+  /** Forget curves of a run that have another name by now. */
+  forget(run, tags) {
+    for (const tag of tags) {
+      const byRun = this.tags.get(tag);
+      byRun?.delete(run);
+      if (byRun?.size === 0) this.tags.delete(tag);
+    }
+  }
+
   #rewind(entry, step) {
     entry.live = entry.live.filter((point) => point.step < step);
     if (!entry.base) return;

@@ -26,6 +26,15 @@ export class Sections {
     this.hideEmpty();
   }
 
+  /** Take a card out. */
+  take(card) {
+    const [prefix] = splitTag(card.tag);
+    this.byPrefix.set(prefix, this.byPrefix.get(prefix).filter((one) => one !== card));
+    this.count -= 1;
+    card.remove();
+    this.hideEmpty();
+  }
+
   #group(prefix, cards) {
     const section = (this.byPrefix.get(prefix)?.length ?? 0) > 1 ? prefix : "";
     for (const card of cards) this.#insert(card, section);

@@ -1,6 +1,7 @@
 import math
 import os
 import random
+import shutil
 import struct
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def test_subfolders_prefix_the_tag_and_links_are_not_followed(tmp_path: Path) ->
     run, other = tmp_path / "run", tmp_path / "other"
     write(run / "logs" / "version_0", "loss", [(0, 1.0)])
     write(run, "loss", [(0, 2.0)])
+    write(run / ".danlu", "private", [(0, 2.0)])
     hidden = write(other, "secret", [(0, 3.0)])
     (run / "linked").symlink_to(other)
     (run / "events.out.tfevents.1.link").symlink_to(hidden)
@@ -75,6 +77,36 @@ def test_subfolders_prefix_the_tag_and_links_are_not_followed(tmp_path: Path) ->
     write(run / "logs" / "version_1", "loss", [(0, 4.0)])
     assert tail.poll()["logs/version_1/loss"].last == 4.0
     assert tail.notes == []
+
+
+def test_a_second_folder_gives_the_first_one_a_name(tmp_path: Path) -> None:
+    tail = EventTail(tmp_path)
+    write(tmp_path, "hparams", [])  # the run's own file holds no curve
+    write(tmp_path / "logs" / "train", "loss", [(0, 1.0), (1, 0.5)])
+    assert {tag: one.count for tag, one in tail.poll().items()} == {"loss": 2}
+    assert not tail.renamed
+    assert tail.poll() == {}
+    write(tmp_path / "logs" / "validation", "loss", [(1, 2.0)])
+    # All curves come, under their new names …
+    assert {tag: one.last for tag, one in tail.poll().items()} == {"train/loss": 0.5, "validation/loss": 2.0}
+    assert tail.renamed
+    # … and only then: a name that did not change is not told again.
+    write(tmp_path / "logs" / "validation" / "1700000000.5", "best", [(0, 1.0)])
+    assert set(tail.poll()) == {"validation/hparams/best"}
+    assert not tail.renamed
+
+
+def test_curves_whose_folder_went_are_gone_and_the_names_are_as_if_it_never_was(tmp_path: Path) -> None:
+    tail = EventTail(tmp_path)
+    write(tmp_path / "runs" / "old", "loss", [(0, 1.0)])
+    write(tmp_path / "runs" / "new", "loss", [(0, 2.0)])
+    assert set(tail.poll()) == {"old/loss", "new/loss"}
+    shutil.rmtree(tmp_path / "runs" / "old")
+    assert {tag: one.last for tag, one in tail.poll().items()} == {"loss": 2.0}
+    assert tail.renamed
+    shutil.rmtree(tmp_path / "runs")
+    assert tail.poll() == {}
+    assert tail.renamed
 
 
 def test_every_cut_of_the_last_record_waits_for_its_rest(tmp_path: Path) -> None:
@@ -248,8 +280,8 @@ def test_what_torch_writes_is_read(tmp_path: Path) -> None:
             writer.add_scalar("loss", 1 / (step + 1), step)
             writer.add_scalar("new", step, step, new_style=True)
     found = EventTail(tmp_path).poll()
-    assert found["tb/loss"].count == 5
-    assert found["tb/new"].last == 4.0
+    assert found["loss"].count == 5
+    assert found["new"].last == 4.0
 
 
 def test_a_deleted_file_is_forgotten(tmp_path: Path) -> None:
@@ -259,5 +291,6 @@ def test_a_deleted_file_is_forgotten(tmp_path: Path) -> None:
     for path in event_files(tmp_path):
         path.unlink()
     assert tail.poll() == {}
+    assert tail.renamed
     write(tmp_path, "a", [(1, 2.0)])
-    assert tail.poll()["a"].count == 2
+    assert tail.poll()["a"].count == 1

@@ -77,7 +77,7 @@ def test_the_form_offers_every_script(recipes: Path) -> None:
 def test_a_part_that_writes_a_board_of_its_own(recipes: Path) -> None:
     folder, log = run(recipes, "02_scalars")
     assert "y = 0.0" in log
-    assert EventTail(folder).poll()["data/tensorboard/y"].count == 500
+    assert EventTail(folder).poll()["y"].count == 500
 
 
 def test_the_training_is_the_runs_own(recipes: Path) -> None:

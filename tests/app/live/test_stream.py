@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -9,14 +10,17 @@ from eventstream import Stream
 from reports import running
 from rest import Rest
 from served import serving
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from waiting import wait_for
 
 from app.auth import tokens
 from app.clock import utcnow
 from app.config import Settings
 from app.live.collector import Collector
-from app.models import ApiToken, Run
+from app.live.hub import Subscription
+from app.live.messages import Message
+from app.live.topics import Kind, Topic
+from app.models import ApiToken, Metric, Run
 from app.runs.words import RunState
 
 
@@ -46,6 +50,32 @@ def test_the_first_events_are_the_present_state(both: Rest) -> None:
         assert stream.answer is not None
         assert stream.answer.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert stream.answer.headers["x-accel-buffering"] == "no"
+
+
+def test_curves_that_get_other_names_are_told_to_be_gone(rest: Rest) -> None:
+    run, tell = running(rest)
+    tell(1, loss=0.5, acc=0.25)
+    with Stream(rest.http, f"metrics:{run['id']}") as stream:
+        assert set(stream.expect("metrics").data["tags"]) == {"loss", "acc"}
+        with rest.served.db.write() as session:
+            session.execute(delete(Metric).where(Metric.run_id == run["id"], Metric.tag == "loss"))
+        tell(2, train__loss=0.125)
+        seen = stream.expect("metrics", lambda data: "gone" in data).data
+        assert seen["gone"] == ["loss"]
+
+
+def test_a_slow_reader_hears_the_last_names(rest: Rest) -> None:
+    topic = Topic(Kind.METRICS, run=1)
+    nobody: Any = None
+    stream = Subscription((topic,), connection=nobody, principal=nobody)
+    stream.offer([Message(topic, "metrics", {"run": 1, "tags": {"a": [1, 1.0], "b": [1, 1.0]}})])
+    stream.offer([Message(topic, "metrics", {"run": 1, "tags": {"c": [2, 2.0]}, "gone": ["a"]})])
+    stream.offer([Message(topic, "metrics", {"run": 1, "tags": {"b": [3, 3.0]}})])
+    (told,) = stream.take()
+    assert told.data == {"run": 1, "tags": {"b": [3, 3.0], "c": [2, 2.0]}, "gone": ["a"]}
+    stream.offer([Message(topic, "metrics", {"run": 1, "tags": {}, "gone": ["b"]})])
+    stream.offer([Message(topic, "metrics", {"run": 1, "tags": {"b": [4, 4.0]}})])
+    assert stream.take()[0].data == {"run": 1, "tags": {"b": [4, 4.0]}}
 
 
 def test_a_step_is_visible_within_a_second(both: Rest) -> None:

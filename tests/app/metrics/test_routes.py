@@ -21,6 +21,7 @@ from app.clock import utcnow
 from app.config import load_settings, run_dir
 from app.models import Experiment, Run
 from danlu.events import EventWriter
+from danlu.hparams import write_session_start
 
 
 @pytest.fixture
@@ -73,6 +74,30 @@ def test_the_first_call_has_everything_that_is_there(served: Served, api: httpx.
     assert [s["tag"] for s in series_of(api, f"run={run}&tag=eval/deep/loss")] == ["eval/deep/loss"]
     assert series_of(api, f"run={run}&tag=loss") == []
     assert api.get(f"/api/v1/metrics/tags?run={run}").json()["items"] == ["eval/deep/loss", "loss/train"]
+
+
+def test_curves_of_one_folder_are_named_alike_in_every_run(served: Served, api: httpx.Client) -> None:
+    """A script's own folder bears the time and the host; the run's own file beside it holds no curve."""
+    one, first = new_run(served)
+    two, second = new_run(served)
+    for folder, writer in (first, "Oct02_12-30-00_box"), (second, "Oct03_09-00-00_other"):
+        write_session_start(folder, {"lr": 0.1}, "g")
+        write(folder / "runs" / writer, "loss", [1.0, 2.0])
+        write(folder / "runs" / writer, "acc", [0.5])
+    query = f"run={one}&run={two}"
+    assert [(s["run"], s["tag"]) for s in series_of(api, f"{query}&tag=loss")] == [
+        (one, "loss"),
+        (two, "loss"),
+    ]
+    assert {s["tag"] for s in series_of(api, query)} == {"loss", "acc"}
+    # A second folder with curves tells both apart, in that run alone.
+    write(second / "runs" / "Oct03_10-00-00_other", "loss", [3.0])
+    names = {"Oct03_09-00-00_other/loss", "Oct03_09-00-00_other/acc", "Oct03_10-00-00_other/loss"}
+    wait_for(lambda: {s["tag"] for s in series_of(api, f"run={two}")} == names, 4, "the new names")
+    assert api.get(f"/api/v1/metrics/tags?run={two}").json()["items"] == sorted(names)
+    (late,) = series_of(api, f"{query}&tag=Oct03_10-00-00_other/loss")
+    assert (late["run"], late["y"]) == (two, [3.0])
+    assert [s["run"] for s in series_of(api, f"{query}&tag=loss")] == [one]
 
 
 def test_a_spike_survives_and_nonfinite_values_are_named(served: Served, api: httpx.Client) -> None:
