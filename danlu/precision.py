@@ -71,7 +71,7 @@ class Precision:
     def clear(self, optimizer: torch.optim.Optimizer) -> None:
         """Forget the gradients of an optimizer's parameters: its `zero_grad`, without the profiler that torch wraps around it.
 
-        For a small network that costs a tenth of the step.
+        That takes as long as the forward pass of a small network.
         """
         if type(optimizer).zero_grad is not torch.optim.Optimizer.zero_grad or "zero_grad" in vars(optimizer):
             optimizer.zero_grad()

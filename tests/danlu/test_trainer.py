@@ -680,3 +680,18 @@ def test_a_network_without_parameters_and_one_that_is_frozen() -> None:
 def test_importing_takes_no_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_optimizer_with_a_zero_grad_of_its_own_is_asked() -> None:
+    class Own(torch.optim.SGD):
+        asked = 0
+
+        def zero_grad(self, set_to_none: bool = True) -> None:
+            self.asked += 1
+            super().zero_grad(set_to_none)
+
+    net = net_of()
+    optimizer = Own(net.parameters(), lr=0.1)
+    trainer = danlu.Trainer(net, nn.BCEWithLogitsLoss(), optimizer=optimizer)
+    trainer.fit(numbers(), epochs=2, batch_size=25, quiet=True, cpu=True)
+    assert optimizer.asked == trainer.progress.step == 4
