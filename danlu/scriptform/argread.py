@@ -106,7 +106,7 @@ class _Reading:
                 place += 1
             return place
         option, positive = self.flags[name]
-        if option.style in {"store_true", "store_false", "boolean_optional"}:
+        if option.style in {"store_true", "store_false", "boolean_optional"} or not positive:
             if given is not None:
                 self.left.append(word)
             else:

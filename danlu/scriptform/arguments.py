@@ -135,7 +135,8 @@ def _valued(option: Option, found: Argument) -> Option:
         )
     const = kwargs.get("const") if nargs == "?" and not option.positional else None
     if isinstance(const, bool) and isinstance(kwargs.get("default", False), bool) and typed.kind is None:
-        return replace(option, kind="boolean", style="store_true", nargs="?")
+        # A switch that takes any text too, of which none but the empty one is false.
+        item, words = "boolean", ("True", "")
     return _bounded(
         replace(
             option,

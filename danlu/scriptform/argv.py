@@ -123,6 +123,16 @@ def _flag_words(form: ScriptForm, option: Option, params: Mapping[str, Any]) -> 
         return _switch(option, value, flag)
     if option.style == "count":
         return _count(option, value, flag)
+    if option.kind == "list":
+        return _list_words(form, option, value, flag)
+    bare = option.nargs == "?" and option.const is not None and value == option.const
+    if bare and isinstance(value, bool) == isinstance(option.const, bool):
+        return [flag]
+    return _pair(form, option, flag, _text(option, value))
+
+
+def _list_words(form: ScriptForm, option: Option, value: Sequence[Any], flag: str) -> list[str]:
+    value = list(value)
     if option.extends and option.default:
         head = option.default
         if value[: len(head)] != head:
@@ -131,10 +141,10 @@ def _flag_words(form: ScriptForm, option: Option, params: Mapping[str, Any]) -> 
         if not value:
             return []
     if option.style == "append":
+        if not value and option.default:
+            raise ValueError(f"{option.name} cannot be emptied on the command line")
         return [word for item in value for word in _pair(form, option, flag, _text(option, item))]
-    if option.kind == "list":
-        return [flag, *_value_words(option, value, flagged=True)]
-    return _pair(form, option, flag, _text(option, value))
+    return [flag, *_value_words(option, value, flagged=True)]
 
 
 def _none_words(form: ScriptForm, option: Option, flag: str) -> list[str]:
@@ -219,12 +229,9 @@ def _text(option: Option, value: Any) -> str:
         yes, no = option.words
         return yes if value else no
     if isinstance(value, float):
-        return repr(int(value)) if value.is_integer() and _whole(option) else repr(value)
+        # 3.0 as 3, which is as good for a float and good for an int too.
+        return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     return str(value)
-
-
-def _whole(option: Option) -> bool:
-    return "integer" in (option.kind, option.item if option.kind == "list" else "")
 
 
 def check(option: Option, value: Any) -> None:

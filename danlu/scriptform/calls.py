@@ -51,6 +51,12 @@ class Calls(Expressions):
             owner = self.value(function.value, scope)
             inherited = isinstance(function.value, ast.Call) and _is_super(function.value)
             return self._of(owner, function.attr, self.arguments(node, scope), inherited=inherited)
+        if isinstance(function, ast.Call):
+            maker = self.value(function.func, scope)
+            if isinstance(maker, Ref) and (handler := self.handlers.get(f"@{maker.name}")):
+                # A decorator that is applied by hand: click.option("--x")(function).
+                what, made = self.arguments(node, scope), self.arguments(function, scope)
+                return handler(self, Call([*what.args[:1], *made.args], made.kwargs, function, scope))
         target = self.value(function, scope)
         return self.call(target, self.arguments(node, scope))
 
@@ -77,7 +83,7 @@ class Calls(Expressions):
             return self.enter(target, call.args, call.kwargs)
         if isinstance(target, Class):
             return self.make(target, call)
-        return Unknown()
+        return target.call("__call__", call) if isinstance(target, Thing) else Unknown()
 
     def _of_library(self, name: str, call: Call) -> Any:
         handler = self.handlers.get(name)
@@ -105,7 +111,9 @@ class Calls(Expressions):
         if start is not None:
             start.bound = thing
             self.enter(start, call.args, call.kwargs)
-        elif call.args or call.kwargs:
+        else:
+            # A dataclass, or a class of a library that is known here.
+            thing.attributes |= dict(zip(kind.annotated(), call.args, strict=False)) | call.kwargs
             thing.call("__init__", call)
         return thing
 

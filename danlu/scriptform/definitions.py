@@ -125,12 +125,23 @@ class Definitions(Calls):
             call = Call([what, *call.args], call.kwargs, node, scope)
             if isinstance(maker, Ref) and (handler := self.handlers.get(f"@{maker.name}")):
                 what = handler(self, call)
+            elif isinstance(maker, Function):
+                what = self._applied(maker, what, decorator, call)
             elif isinstance(node.func, ast.Attribute):
                 # A method of an object, such as `@app.command()`.
                 owner = self.value(node.func.value, scope)
                 found = owner.call(f"@{node.func.attr}", call) if isinstance(owner, Thing) else None
                 what = found if isinstance(found, Thing) else what
         return what
+
+    def _applied(self, maker: Function, what: Any, decorator: ast.expr, call: Call) -> Any:
+        """What a decorator of the script's own makes: kept only where it adds options and returns what it was given."""
+        if isinstance(decorator, ast.Call):
+            inner = self.enter(maker, call.args[1:], call.kwargs)
+            found = self.enter(inner, [what], {}) if isinstance(inner, Function) else what
+        else:
+            found = self.enter(maker, [what], {})
+        return found if isinstance(found, Thing) else what
 
 
 def _called(decorator: ast.expr) -> ast.Call:

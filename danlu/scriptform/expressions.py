@@ -77,6 +77,9 @@ class Expressions(ABC):
             return self.of_class(owner, node.attr, bound=None)
         if isinstance(owner, dict) and node.attr in owner:
             return owner[node.attr]  # a SimpleNamespace, or an easydict
+        if isinstance(owner, str) and node.attr in {"stem", "name"}:
+            name = owner.rpartition("/")[2]  # a Path, which is a text here
+            return name.rpartition(".")[0] or name if node.attr == "stem" else name
         return Unknown()
 
     def of_class(self, kind: Class, name: str, bound: Thing | None) -> Any:

@@ -52,6 +52,7 @@ class Reader(Definitions):
     def read(self) -> None:
         """Read the whole script."""
         self.scope.names["__name__"] = "__main__"
+        self.scope.names["__file__"] = self.scope.source.filename
         self.scope.names["__doc__"] = ast.get_docstring(self.scope.source.tree)
         try:
             self.branch(self.scope.source.tree.body, self.scope)

@@ -6,16 +6,24 @@ import ast
 from collections.abc import Iterable
 from dataclasses import replace
 
-from danlu.scriptform import argforms, argparses
+from danlu.scriptform import argforms, argparses, clicks, libraries, typers
 from danlu.scriptform.argparses import Parser
 from danlu.scriptform.constants import constants_form
 from danlu.scriptform.definitions import Find
+from danlu.scriptform.fields import FIELD_HANDLERS
 from danlu.scriptform.model import ScriptForm
 from danlu.scriptform.reader import Reader
 from danlu.scriptform.scope import Function
 from danlu.scriptform.source import Source
 
-_TELLING = ("add_argument", "ArgumentParser", "parse_args")
+_HANDLERS = {
+    **argparses.HANDLERS,
+    **libraries.HANDLERS,
+    **clicks.HANDLERS,
+    **typers.HANDLERS,
+    **FIELD_HANDLERS,
+}
+_TELLING = ("add_argument", "ArgumentParser", "parse_args", "HfArgumentParser", "tyro", "cli", "Fire", "CLI")
 """A function that mentions one of these has to do with the command line."""
 
 
@@ -32,14 +40,14 @@ def read_form(source: str, filename: str = "train.py", *, find: Find | None = No
         ScriptError: it is no Python, or no text that Python takes.
     """
     parsed = Source(source, filename)
-    reader = Reader(parsed, argparses.HANDLERS, find)
+    reader = Reader(parsed, _HANDLERS, find)
     reader.read()
     form = _found(reader)
     if form is None and not reader.spent:
         for function in _uncalled(reader):
             reader.read_function(function)
         form = _found(reader)
-    if form is None:
+    if form is None and not any(isinstance(record, libraries.Told) for record in reader.records):
         form = constants_form(parsed)
     if form is None:
         form = ScriptForm(kind="none", notes=tuple(_why(reader)))
@@ -51,8 +59,18 @@ def read_form(source: str, filename: str = "train.py", *, find: Find | None = No
 
 
 def _found(reader: Reader) -> ScriptForm | None:
+    """The form of what was seen so far; None where there is none."""
+    for record in reader.records:
+        if isinstance(record, libraries.Reads):
+            form = libraries.form_of(reader, record)
+            if form is not None:
+                return form
     parsers = [record for record in reader.records if isinstance(record, Parser)]
-    return argforms.form_of(argforms.chosen(parsers))
+    form = argforms.form_of(reader, argforms.chosen(parsers))
+    form = form or clicks.form_of([record for record in reader.records if isinstance(record, clicks.Command)])
+    return form or typers.form_of(
+        reader, [record for record in reader.records if isinstance(record, typers.App)]
+    )
 
 
 def _uncalled(reader: Reader) -> Iterable[Function]:
@@ -77,4 +95,5 @@ def _why(reader: Reader) -> list[str]:
     ]
     if any(isinstance(record, Parser) and record.deaf for record in reader.records):
         notes.append("The script parses a list of its own instead of the command line.")
+    notes += dict.fromkeys(record.note for record in reader.records if isinstance(record, libraries.Told))
     return notes

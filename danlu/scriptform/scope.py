@@ -53,6 +53,8 @@ class Function:
         self.node = node
         self.scope = scope
         self.bound = bound
+        self.declared: list[Any] = []
+        """What decorators have declared of its command line."""
 
     @property
     def name(self) -> str:
@@ -85,6 +87,12 @@ class Class:
     def roots(self) -> set[str]:
         """The dotted names of the imported classes from which it comes."""
         return {base.name for item in self.lineage() for base in item.bases if isinstance(base, Ref)}
+
+    def annotated(self) -> list[str]:
+        """The annotated names of its body and its bases', those first."""
+        nodes = [node for item in reversed(self.lineage()) for node in item.node.body]
+        targets = [node.target for node in nodes if isinstance(node, ast.AnnAssign)]
+        return list(dict.fromkeys(target.id for target in targets if isinstance(target, ast.Name)))
 
     def method(self, name: str) -> Function | None:
         """A method of it, its own or inherited."""

@@ -156,6 +156,12 @@ def _listed(values: Iterable[Any] = ()) -> list[Any]:
     return list(values)
 
 
+def _split(path: str) -> tuple[str, str]:
+    """A path without its suffix, and that suffix."""
+    stem, dot, suffix = path.rpartition(".")
+    return (stem, dot + suffix) if stem and "/" not in suffix else (path, "")
+
+
 def _path(*parts: Any) -> str:
     joined = _join(*parts)
     return joined.removeprefix("./") or "."
@@ -182,6 +188,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "builtins.enumerate": lambda values: list(enumerate(_listed(values))),
     "builtins.zip": lambda *values: list(zip(*values, strict=False)),
     "os.path.join": _join,
+    "os.path.basename": lambda path: path.rpartition("/")[2],
+    "os.path.splitext": lambda path: list(_split(path)),
     "pathlib.Path": _path,
     "pathlib.PurePath": _path,
     "math.sqrt": math.sqrt,
