@@ -16,7 +16,7 @@ ENV_PREFIX = "DANLU_"
 # Variables with the prefix that are no settings: what a run process is told, and what the client reads.
 NOT_SETTINGS = frozenset({
     "DANLU_RUN_ID", "DANLU_RUN_DIR", "DANLU_PARAMS", "DANLU_DEVICE", "DANLU_SEED", "DANLU_ATTEMPT",
-    "DANLU_URL", "DANLU_TOKEN",
+    "DANLU_PROCESSES", "DANLU_LOCAL_DIR", "DANLU_URL", "DANLU_TOKEN",
 })  # fmt: skip
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
         VisMetric,
     )
     from danlu.client import Client
+    from danlu.context import RunContext
     from danlu.errors import ApiError, RunFailed
     from danlu.keras import KerasModel
     from danlu.netsummary import summary
-    from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, Params, RunContext, recipe
+    from danlu.recipe import CheckpointUnreadable, NonFiniteLoss, Params, recipe
     from danlu.running import current_run
+    from danlu.thisrun import run
     from danlu.trainer import Trainer
 
 __version__: str
@@ -53,6 +55,7 @@ __all__ = [
     "VisMetric",
     "current_run",
     "recipe",
+    "run",
     "summary",
 ]
 
@@ -72,7 +75,7 @@ _LAZY = {
     "NonFiniteLoss": "danlu.recipe",
     "Params": "danlu.recipe",
     "ProgressBar": "danlu.callbacks",
-    "RunContext": "danlu.recipe",
+    "RunContext": "danlu.context",
     "RunFailed": "danlu.errors",
     "TensorBoardCallback": "danlu.callbacks",
     "Trainer": "danlu.trainer",
@@ -80,6 +83,7 @@ _LAZY = {
     "VisMetric": "danlu.callbacks",
     "current_run": "danlu.running",
     "recipe": "danlu.recipe",
+    "run": "danlu.thisrun",
     "summary": "danlu.netsummary",
 }
 

@@ -219,6 +219,37 @@ class Board:
         self.writer.summary(Summary(value=[value]), step)
 
 
+class SilentBoard(Board):
+    """A board that writes nothing, for every rank but the first; figures are closed as on any other."""
+
+    def __init__(self) -> None:
+        self.writer = _NoWriter()
+        self.scalar = self.writer.scalar
+        self._graph_written = True
+        self._warned = set()
+
+
+class _NoWriter(EventWriter):
+    """Takes everything and keeps nothing."""
+
+    def __init__(self) -> None:
+        """Open nothing."""
+
+    def scalar(
+        self, tag: str, value: SupportsFloat, step: SupportsIndex, wall_time: float | None = None
+    ) -> None:
+        """Drop it."""
+
+    def event(self, event: Event) -> None:
+        """Drop it."""
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def _now(event: Event) -> Event:
     """The event with the present time."""
     event.wall_time = time.time()

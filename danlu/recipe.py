@@ -19,15 +19,25 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-if TYPE_CHECKING:
-    from danlu.board import Board
+from danlu.context import RunContext
+
+__all__ = [
+    "REGISTRY",
+    "CheckpointUnreadable",
+    "NonFiniteLoss",
+    "Params",
+    "Recipe",
+    "RecipeError",
+    "RunContext",
+    "load_recipes",
+    "recipe",
+]
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _USER_PACKAGE = "danlu_user_recipes"
@@ -137,76 +147,6 @@ def _check(name: str, params: object, func: Callable[..., None]) -> None:
         raise RecipeError(f"recipe {name!r}: the function must take exactly (params, run)")
     if name in REGISTRY:
         raise RecipeError(f"recipe {name!r} is already defined in {REGISTRY[name].source}")
-
-
-def _nothing(_update: Mapping[str, int | str | None]) -> None:
-    """Report to nobody."""
-
-
-def _never() -> bool:
-    """Nobody asks to stop."""
-    return False
-
-
-@dataclass
-class RunContext:
-    """What a recipe knows of its run, and how it reports.
-
-    A test builds it directly: ``RunContext(id=1, dir=tmp_path)``; the run process adds ``report`` and ``stop``.
-    """
-
-    id: int
-    dir: Path
-    """The run's directory: its TensorBoard directory and its working directory."""
-    device: str = "cpu"
-    """Resolved already: "cpu", "cuda" or "mps"."""
-    seed: int = 0
-    attempt: int = 1
-    """1 for the first execution; more when a worker was lost and the run goes on from its checkpoint."""
-    report: Callable[[Mapping[str, int | str | None]], None] = _nothing
-    """Gets {"phase": …} or {"step", "total", "epoch", "epochs"}; called often, so it must be cheap."""
-    stop: Callable[[], bool] = _never
-
-    @cached_property
-    def board(self) -> "Board":
-        """The board of this run, opened at its directory on first use."""
-        from danlu.board import Board
-
-        return Board(self.dir)
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of this run's checkpoints, made on first use."""
-        folder = self.dir / "checkpoints"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def progress(
-        self,
-        step: int | None = None,
-        total: int | None = None,
-        epoch: int | None = None,
-        epochs: int | None = None,
-    ) -> None:
-        """Say how far the run is: steps done of all, epochs done of all. None: not known, keep what was said."""
-        self.report({"step": step, "total": total, "epoch": epoch, "epochs": epochs})
-
-    def phase(self, name: str) -> None:
-        """Say what the run is busy with: "starting", "training", "saving"."""
-        self.report({"phase": name})
-
-    def should_stop(self) -> bool:
-        """Whether the run was asked to end (SIGTERM): save a checkpoint and return."""
-        return self.stop()
-
-    def close(self) -> None:
-        """Write out and close the board if it was opened. Called by whoever made the context.
-
-        Raises:
-            OSError: what was logged could not be written (a full disk).
-        """
-        if "board" in self.__dict__:
-            self.board.close()
 
 
 def load_recipes(

@@ -7,14 +7,11 @@ import atexit
 import contextlib
 import faulthandler
 import io
-import json
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,6 +19,7 @@ from pydantic import ValidationError
 from app.runs.words import Reason
 from danlu import running
 from danlu.recipe import Recipe, RunContext, load_recipes
+from danlu.statusfile import StatusFile
 from worker import together
 from worker.confession import (
     BadParamsError,
@@ -31,10 +29,8 @@ from worker.confession import (
     print_traceback,
     write_outcome,
 )
-from worker.spec import OUTCOME_FILE, RECIPE_MODULES, STATUS_FILE, LaunchSpec, write_whole
+from worker.spec import OUTCOME_FILE, RECIPE_MODULES, LaunchSpec
 from worker.torchsetup import prepare_torch
-
-_STATUS_SECONDS = 0.25
 
 
 def main(spec: LaunchSpec) -> int:
@@ -43,7 +39,7 @@ def main(spec: LaunchSpec) -> int:
     faulthandler.enable()  # a segfault leaves its Python stack in the log
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.ask())
-    status = Status(spec.run_dir)
+    status = StatusFile(spec.run_dir)
     (spec.run_dir / OUTCOME_FILE).unlink(missing_ok=True)
     try:
         code = _run(spec, status, stop)
@@ -52,7 +48,7 @@ def main(spec: LaunchSpec) -> int:
     return _leave(code)
 
 
-def _run(spec: LaunchSpec, status: "Status", stop: Stop) -> int:
+def _run(spec: LaunchSpec, status: StatusFile, stop: Stop) -> int:
     context = RunContext(
         id=spec.run_id,
         dir=spec.run_dir,
@@ -114,39 +110,6 @@ def _validated(recipe: Recipe, params: Mapping[str, Any]) -> Any:
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise BadParamsError("; ".join(lines)) from error
-
-
-class Status:
-    """Writes `status.json`, at most four times a second; a full disk costs the news, never the run."""
-
-    def __init__(self, run_dir: Path) -> None:
-        self._path = run_dir / STATUS_FILE
-        self._values: dict[str, int | str | None] = {}
-        self._written_at = float("-inf")
-        self._dirty = False
-        self._quiet = False
-
-    def update(self, update: Mapping[str, int | str | None]) -> None:
-        """Take over what is not None. A new phase is written at once."""
-        news = {name: value for name, value in update.items() if value is not None}
-        phase = "phase" in news and news["phase"] != self._values.get("phase")
-        self._values.update(news)
-        self._dirty = True
-        if phase or time.monotonic() - self._written_at >= _STATUS_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what has not been written yet."""
-        if not self._dirty:
-            return
-        self._written_at = time.monotonic()
-        try:
-            write_whole(self._path, json.dumps(self._values))
-            self._dirty = False
-        except OSError as error:
-            if not self._quiet:
-                print(f"danlu: progress cannot be written: {error}", file=sys.stderr)  # noqa: T201
-            self._quiet = True
 
 
 class _WholeWrites(io.FileIO):
