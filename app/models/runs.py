@@ -73,6 +73,13 @@ class Run(Base):
     """The same for all runs that one request made."""
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
 
+    archived_at: Mapped[datetime | None]
+    """Put aside: not listed unless asked for."""
+    colour: Mapped[int | None]
+    """Index into the palette; None: follows from the id."""
+    logdir: Mapped[str | None]
+    """Where the event files of an imported run lie, outside of the home folder."""
+
     state: Mapped[str] = mapped_column(String(20))
     """Written by app.runs.states only."""
     reason: Mapped[str | None] = mapped_column(String(40))
@@ -208,6 +215,47 @@ class Snapshot(Base):
     created_at: Mapped[datetime]
     used_at: Mapped[datetime]
     """Of the last upload or submission: one that no run has used for long is removed."""
+
+
+class SavedView(Base):
+    """A view of the workbench with a name: what its address carries."""
+
+    __tablename__ = "saved_view"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    experiment_id: Mapped[int | None] = mapped_column(
+        ForeignKey("experiment.id", ondelete="CASCADE"), index=True
+    )
+    """None: a comparison across experiments."""
+    name: Mapped[str] = mapped_column(String(200))
+    query: Mapped[str]
+    """The address's query string, without the question mark."""
+    is_default: Mapped[bool] = mapped_column(default=False)
+    """What the experiment opens with; at most one of an experiment."""
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("experiment_id", "name"), {"sqlite_autoincrement": True})
+
+
+class Report(Base):
+    """Notes in Markdown beside live charts."""
+
+    __tablename__ = "report"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    experiment_id: Mapped[int | None] = mapped_column(
+        ForeignKey("experiment.id", ondelete="CASCADE"), index=True
+    )
+    title: Mapped[str] = mapped_column(String(200))
+    body: Mapped[str] = mapped_column(default="")
+    """Markdown; a chart is a fenced block that names a view."""
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
 
 class IdempotencyKey(Base):
