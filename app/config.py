@@ -51,6 +51,16 @@ class Settings(BaseSettings):
     )
     body_limit_kib: int = Field(1024, ge=1, le=65536, description="Largest request body, KiB.")
 
+    snapshot_limit_mib: int = Field(
+        50, ge=1, le=4096, description="Largest upload of code, MiB; unpacked ten times as much."
+    )
+    snapshot_entries: int = Field(
+        10_000, ge=1, le=100_000, description="Files and folders of one upload of code."
+    )
+    snapshot_idle_hours: float = Field(
+        24, gt=0, le=8760, description="Code that no run has used for so long is removed, hours."
+    )
+
     slots: int = Field(1, ge=0, le=256, description="Runs at once on the CPU.")
     devices: str = Field("auto", description="`auto`, or a list such as `cpu` or `cuda:0,cuda:1`.")
     worker_name: str | None = Field(None, description="Name of the worker; the host's name by default.")
@@ -174,6 +184,11 @@ class Settings(BaseSettings):
     def datasets_dir(self) -> Path:
         """Folder that each run sees as `./datasets`."""
         return self.home / "datasets"
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """Folder of the code that script runs execute, by content."""
+        return self.home / "snapshots"
 
     @property
     def tensorboard_dir(self) -> Path:

@@ -21,7 +21,7 @@ from app.runs.cleanup import reconcile_deleted
 from app.tensorboard.manager import TensorBoards
 from app.tensorboard.routes import page_router as tensorboard_pages
 
-HOME_FOLDERS = ("experiments", "recipes", "datasets", "tensorboard")
+HOME_FOLDERS = ("experiments", "recipes", "datasets", "snapshots", "tensorboard")
 
 
 def create_app(settings: Settings) -> FastAPI:

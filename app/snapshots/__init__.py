@@ -1,0 +1,1 @@
+"""Snapshots: code that script runs execute; uploaded once, named by its content, read-only."""
