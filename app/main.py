@@ -18,6 +18,8 @@ from app.live.hub import Hub
 from app.migrate import migrate
 from app.pages import pages_router
 from app.runs.cleanup import reconcile_deleted
+from app.snapshots.routes import PATH as SNAPSHOTS
+from app.snapshots.sweeper import sweeping
 from app.tensorboard.manager import TensorBoards
 from app.tensorboard.routes import page_router as tensorboard_pages
 
@@ -40,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.db = Database(settings.db_url)
     app.state.tensorboards = TensorBoards(settings)
     app.state.hub = Hub(settings, app.state.db)
-    web.install(app, settings)
+    web.install(app, settings, {SNAPSHOTS: (settings.snapshot_limit_mib * 2**20, "DANLU_SNAPSHOT_LIMIT_MIB")})
     app.add_middleware(Traffic)
     for router in (health_router, api_router, tensorboard_pages, pages_router):
         app.include_router(router)
@@ -67,6 +69,7 @@ def _start(app: FastAPI, stack: ExitStack) -> None:
     stack.callback(app.state.db.close)
     migrate(settings, app.state.db)
     reconcile_deleted(settings, app.state.db)
+    stack.enter_context(sweeping(settings, app.state.db))
     app.state.tensorboards.start()
     stack.callback(app.state.tensorboards.stop_all)
     stack.enter_context(web.running(app))

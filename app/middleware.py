@@ -122,7 +122,7 @@ class BodyLimit:
 
     Args:
         limit: bytes.
-        special: path → bytes, for the calls that take more.
+        special: path → bytes and the setting that says so, for the calls that take more.
         stall_seconds: a body of which nothing arrives for that long is given up (408).
     """
 
@@ -130,7 +130,7 @@ class BodyLimit:
         self,
         app: ASGIApp,
         limit: int,
-        special: Mapping[str, int] | None = None,
+        special: Mapping[str, tuple[int, str]] | None = None,
         stall_seconds: float = BODY_STALL_SECONDS,
     ) -> None:
         self.app = app
@@ -143,10 +143,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.special.get(scope["path"], self.limit)
+        limit, setting = self.special.get(scope["path"], (self.limit, "DANLU_BODY_LIMIT_KIB"))
         stated = Headers(scope=scope).get("content-length", "")
         if stated.isascii() and stated.isdigit() and (len(stated) > 18 or int(stated) > limit):
-            error = too_large(limit)
+            error = too_large(limit, setting)
             body = {"error": "too_large", "detail": error.detail}
             refused = JSONResponse(body, status_code=413, headers={"Connection": "close"})
             await _drain(receive)
@@ -171,7 +171,7 @@ class BodyLimit:
                 if seen > limit:
                     if not complete:
                         await _drain(receive)
-                    raise too_large(limit)
+                    raise too_large(limit, setting)
             return message
 
         await self.app(scope, counted, send)
@@ -191,8 +191,8 @@ async def _drain(receive: Receive) -> None:
                     return
 
 
-def too_large(limit: int) -> HTTPException:
+def too_large(limit: int, setting: str = "DANLU_BODY_LIMIT_KIB") -> HTTPException:
     """The refusal; an HTTPException, because FastAPI turns any other error of a body into a 400."""
     size = f"{limit // 1024} KiB" if limit < 1024 * 1024 else f"{limit / 1024 / 1024:g} MiB"
-    detail = f"The body is larger than {size} (DANLU_BODY_LIMIT_KIB)."
+    detail = f"The body is larger than {size} ({setting})."
     return HTTPException(413, detail, headers={"Connection": "close"})

@@ -129,13 +129,13 @@ class CachedStatic(StaticFiles):
         return response
 
 
-def install(app: FastAPI, settings: Settings, body_limits: dict[str, int] | None = None) -> None:
+def install(app: FastAPI, settings: Settings, body_limits: dict[str, tuple[int, str]] | None = None) -> None:
     """Give the app what every request passes: headers, Host check, body limit, errors, static files, logins.
 
     `app.state.settings` and `app.state.db` must be set.
 
     Args:
-        body_limits: path → bytes, for calls that take more than `settings.body_limit_kib`.
+        body_limits: path → bytes and the setting's name, for calls that take more than `settings.body_limit_kib`.
     """
     from app.auth import routes_api, routes_pages, routes_settings
 

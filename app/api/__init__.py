@@ -8,12 +8,13 @@ from app.live import routes as live
 from app.metrics import routes as metrics
 from app.runs import routes as runs
 from app.runs import routes_files
+from app.snapshots import routes as snapshots
 from app.tensorboard import routes as tensorboard
 
 __all__ = ["api_router", "health_router"]
 
 _ours = APIRouter(prefix="/api/v1")
-for _subject in (experiments, recipes, runs, routes_files, workers):
+for _subject in (experiments, recipes, runs, routes_files, snapshots, workers):
     _ours.include_router(_subject.router)
 
 api_router = APIRouter()

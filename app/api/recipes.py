@@ -10,8 +10,8 @@ from app.api import queries
 from app.auth.deps import require
 from app.deps import DbDep
 from app.errors import NotFound
+from app.runs.making import unknown_recipe
 from app.runs.queries import recipe_names
-from app.runs.service import unknown_recipe
 from app.strict import StrictRoute
 
 router = APIRouter(

@@ -9,6 +9,8 @@ from app.experiments import queries as experiment_queries
 from app.experiments import service as experiments
 from app.files import remove_tree
 from app.runs import queries as run_queries
+from app.snapshots import queries as snapshot_queries
+from app.snapshots.service import remove_without_runs
 
 
 def delete_run(settings: Settings, db: Database, run_id: int) -> None:
@@ -21,7 +23,7 @@ def delete_run(settings: Settings, db: Database, run_id: int) -> None:
     with db.write() as session:
         row = run_queries.get_row(session, run_id)
         run_queries.mark_deleted(session, run_id, utcnow())
-    _finish_run(db, run_id, run_dir(settings, row.experiment, row.run.slug))
+    _finish_run(settings, db, run_id, run_dir(settings, row.experiment, row.run.slug))
 
 
 def mark_experiment(db: Database, slug: str) -> int:
@@ -42,7 +44,9 @@ def finish_experiment(settings: Settings, db: Database, experiment_id: int, slug
     """
     if remove_tree(settings.experiments_dir / slug):
         with db.write() as session:
+            code = snapshot_queries.of_experiment(session, experiment_id)
             experiment_queries.erase(session, experiment_id)
+        remove_without_runs(db, settings, code)
 
 
 def reconcile_deleted(settings: Settings, db: Database) -> int:
@@ -51,13 +55,15 @@ def reconcile_deleted(settings: Settings, db: Database) -> int:
         runs = run_queries.marked_runs(session)
         gone = experiment_queries.marked(session)
     for run_id, experiment_slug, run_slug in runs:
-        _finish_run(db, run_id, run_dir(settings, experiment_slug, run_slug))
+        _finish_run(settings, db, run_id, run_dir(settings, experiment_slug, run_slug))
     for experiment_id, slug in gone:
         finish_experiment(settings, db, experiment_id, slug)
     return len(runs) + len(gone)
 
 
-def _finish_run(db: Database, run_id: int, folder: Path) -> None:
+def _finish_run(settings: Settings, db: Database, run_id: int, folder: Path) -> None:
     if remove_tree(folder):
         with db.write() as session:
+            code = snapshot_queries.of_runs(session, [run_id])
             run_queries.erase(session, [run_id])
+        remove_without_runs(db, settings, code)

@@ -163,6 +163,16 @@ def timeline(session: Session, run_id: int) -> list[Json]:
     return [event_json(event) for event in events]
 
 
+def git_diff(session: Session, run_id: int) -> str | None:
+    """What was not committed; None where no repository was named.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    get_row(session, run_id)
+    return session.scalar(select(Run.git_diff).where(Run.id == run_id))
+
+
 def recipe_named(session: Session, name: str) -> Published | None:
     """Schema and load error of a published recipe; None when there is none of that name."""
     row = session.execute(_RECIPE, {"name": name}).first()

@@ -59,7 +59,7 @@ def _created(submitted: Submitted) -> Response:
 
 @router.post("", status_code=201, response_model=RunOut, response_class=JSONResponse)
 def create(body: RunCreate, db: DbDep, settings: SettingsDep, principal: Submitter, key: KeyDep) -> Response:
-    """Queue a run. Params that are left out get the recipe's defaults; the experiment is made when it is new."""
+    """Queue a run of a recipe or of a script. Params that are left out get its defaults; a new experiment is made."""
     return _created(service.create_run(db, settings, body, Caller(principal, key), utcnow()))
 
 

@@ -1,4 +1,4 @@
-"""What is inside a run's folder: its log and its files."""
+"""What is inside a run's folder, its log and its files; and what its code differed in from its commit."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from app.auth.deps import require
 from app.config import Settings, run_dir
 from app.db import Database
 from app.deps import DbDep, RunIdPath, SettingsDep
-from app.errors import Invalid
+from app.errors import Invalid, NotFound
 from app.runs import files, queries
 from app.runs.download import send_file
 from app.runs.logfile import log_size, read_log, tail_log
@@ -73,6 +73,17 @@ def _output(folder: Path, offset: int, total: int) -> Iterator[bytes]:
             return
         yield chunk.data
         offset = chunk.next_offset
+
+
+@router.get("/{run_id}/diff", response_class=Response)
+def diff(run_id: RunIdPath, db: DbDep) -> Response:
+    """What was not committed where the run's code came from, as git prints it; empty where everything was."""
+    with db.read() as session:
+        text = queries.git_diff(session, run_id)
+    if text is None:
+        raise NotFound(f"Nothing is known of git for run {run_id}.")
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return Response(text, 200, headers, "text/plain; charset=utf-8")
 
 
 @router.get("/{run_id}/files", response_model=FileList, response_class=JSONResponse)

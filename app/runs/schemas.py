@@ -15,6 +15,9 @@ MAX_TAGS = 32
 MAX_TAG = 64
 MAX_ENV = 64
 MAX_ENV_BYTES = 16 * 1024
+MAX_ARGS = 200
+MAX_ARG = 8192
+MAX_ARGS_BYTES = 64 * 1024
 MAX_SEED = 2**32 - 1
 MAX_TIMEOUT_S = 30 * 24 * 3600
 """Thirty days, in seconds."""
@@ -66,6 +69,12 @@ def _env(env: dict[str, str]) -> dict[str, str]:
     return env
 
 
+def _args(args: list[str]) -> list[str]:
+    if sum(len(arg.encode()) for arg in args) > MAX_ARGS_BYTES:
+        raise ValueError(f"is larger than {MAX_ARGS_BYTES} bytes")
+    return args
+
+
 Device = Annotated[str, Field(max_length=20), AfterValidator(check_device)]
 Processes = Annotated[
     int,
@@ -80,17 +89,46 @@ Env = Annotated[dict[str, str], AfterValidator(_env)]
 MaxRetries = Annotated[int, Field(ge=0, le=20)]
 TimeoutS = Annotated[float, Field(ge=1, le=MAX_TIMEOUT_S, allow_inf_nan=False)]
 RunId = Annotated[int, Field(ge=1, le=MAX_ID)]
+SnapshotId = Annotated[str, Field(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")]
+Arg = Annotated[str, Field(max_length=MAX_ARG), AfterValidator(storable)]
+Args = Annotated[list[Arg], Field(max_length=MAX_ARGS), AfterValidator(_args)]
+Short = Annotated[str, Field(max_length=500), AfterValidator(one_line)]
+Diff = Annotated[str, AfterValidator(storable)]
+
+
+class Git(Body):
+    """Where a snapshot's files come from."""
+
+    commit: Short | None = None
+    branch: Short | None = None
+    remote: Short | None = Field(None, description="Passwords and tokens in it are not kept.")
+    dirty: bool = Field(False, description="Whether something was not committed.")
+    diff: Diff = Field("", description="What was not; at most 200 kB are kept.")
 
 
 class RunCreate(Body):
-    """POST /runs: what to run, with what, on what."""
+    """POST /runs: what to run, with what, on what. Exactly one of `recipe` and `snapshot`."""
 
     experiment: Name = Field(description="Slug of the experiment; made when it does not exist.")
-    recipe: Name = Field(description="Name of a recipe, see GET /recipes.")
-    params: dict[str, Any] = Field(
-        default_factory=dict, description="Hyper-parameters; those left out get the recipe's defaults."
+    recipe: Name | None = Field(None, description="Name of a recipe, see GET /recipes.")
+    snapshot: SnapshotId | None = Field(
+        None, description="Code to run, see POST /snapshots; needs the submit-code right."
     )
-    name: Name | None = Field(None, description="Default: the recipe's name.")
+    entrypoint: Prose | None = Field(
+        None,
+        description="The script in the snapshot, default the likeliest; with the environment shell a command line.",
+    )
+    args: Args = Field(default_factory=list, description="Arguments of the script, as they are; at most 200.")
+    environment: Short = Field(
+        "worker",
+        description="What executes a script: worker (warm), cold, uv, venv:NAME or shell (see docs/scripts.md).",
+    )
+    git: Git | None = Field(None, description="Of the folder that the snapshot was made of.")
+    params: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Hyper-parameters; those left out get the recipe's defaults. Of a script they become arguments.",
+    )
+    name: Name | None = Field(None, description="Default: the recipe's or the script's name.")
     device: Device = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
     processes: Processes = Field(
         1,
@@ -123,6 +161,10 @@ class RunClone(Body):
 
     experiment: Name | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    args: Args | None = Field(
+        None, description="Of a script: the whole command line, in the place of its own."
+    )
+    environment: Short | None = None
     name: Name | None = None
     device: Device | None = None
     processes: Processes | None = None

@@ -1,6 +1,5 @@
 """Submitting runs: from a checked body to a queued row and its JSON. One transaction each; safe to repeat with a key."""
 
-import difflib
 import hashlib
 import json
 import secrets
@@ -17,7 +16,7 @@ from app.errors import Conflict, Invalid
 from app.experiments import service as experiments
 from app.models import Run
 from app.runs import queries, queue
-from app.runs.definition import complete
+from app.runs.making import as_body, changed, define
 from app.runs.queue import Idempotency
 from app.runs.schemas import MAX_SEED, RunClone, RunCreate
 from app.runs.views import Json, RunRow
@@ -59,8 +58,8 @@ def create_run(db: Database, settings: Settings, body: RunCreate, caller: Caller
     """POST /runs.
 
     Raises:
-        Invalid: an unknown recipe, wrong params, an unknown parent, or the key was used with another body.
-        Forbidden: environment variables without the submit-code right.
+        Invalid: an unknown recipe or snapshot, wrong params, an unknown parent, or the key was used with another body.
+        Forbidden: a script or environment variables without the submit-code right.
     """
     sent = body.model_dump(mode="json", exclude_unset=True)
     return _once(db, settings, caller, now, "POST /runs", sent, lambda _session: body)
@@ -72,7 +71,7 @@ def retry_run(db: Database, settings: Settings, run_id: int, caller: Caller, now
     Raises:
         NotFound: there is no such run.
         Conflict: it has not ended.
-        Invalid: its recipe is gone, or has changed so that the params do not fit any more.
+        Invalid: its recipe or snapshot is gone, or the recipe has changed so that the params do not fit any more.
     """
 
     def define(session: WriteSession) -> RunCreate:
@@ -81,7 +80,7 @@ def retry_run(db: Database, settings: Settings, run_id: int, caller: Caller, now
             raise Conflict(
                 f"Run {run_id} is {row.run.state}; only a run that has ended can be retried. Clone it instead."
             )
-        return _as_body(row)
+        return as_body(session, settings, row.run, row.experiment)
 
     return _once(db, settings, caller, now, f"POST /runs/{run_id}/retry", {}, define)
 
@@ -98,24 +97,10 @@ def clone_run(
     sent = changes.model_dump(mode="json", exclude_unset=True)
 
     def define(session: WriteSession) -> RunCreate:
-        body = _as_body(queries.get_row(session, run_id))
-        given = {name: getattr(changes, name) for name in changes.model_fields_set}
-        changed = {name: value for name, value in given.items() if value is not None and name != "params"}
-        return body.model_copy(update=changed | {"params": body.params | changes.params})
+        row = queries.get_row(session, run_id)
+        return changed(session, settings, row.run, row.experiment, changes)
 
     return _once(db, settings, caller, now, f"POST /runs/{run_id}/clone", sent, define)
-
-
-def _as_body(row: RunRow) -> RunCreate:
-    """The request that makes the same run again, with this one as its parent."""
-    run = row.run
-    if run.recipe is None:
-        raise Invalid(f"Run {run.id} was not made from a recipe.", fields={"recipe": "has none"})
-    return RunCreate.model_construct(
-        experiment=row.experiment, recipe=run.recipe, params=run.params, name=run.name, device=run.device,
-        processes=run.processes, seed=run.seed, priority=run.priority, tags=run.tags, notes=run.notes,
-        max_retries=run.max_retries, timeout_s=run.timeout_s, env=run.env, parent=run.id,
-    )  # fmt: skip
 
 
 def _once(
@@ -153,15 +138,21 @@ def _queue(
     if body.env:
         # Variables such as CXX or LD_PRELOAD make a process execute what they name.
         require_code(principal)
-    params = complete(body.params, _schema(session, body.recipe))
+    what = define(session, settings, body, principal)
     if body.parent is not None and not queries.run_exists(session, body.parent):
         raise Invalid(f"There is no run {body.parent}.", fields={"parent": f"there is no run {body.parent}"})
     experiment = experiments.ensure(session, settings, body.experiment, owner_id=principal.user_id, now=now)
     spec = queue.RunSpec(
         experiment_id=experiment.id,
-        name=body.name or body.recipe,
-        recipe=body.recipe,
-        params=params,
+        name=body.name or what.name,
+        recipe=what.recipe,
+        snapshot_id=what.snapshot_id,
+        entrypoint=what.entrypoint,
+        args=what.args,
+        params=what.params,
+        environment=what.environment,
+        git=what.git,
+        git_diff=what.git_diff,
         device=body.device,
         processes=body.processes,
         seed=secrets.randbelow(MAX_SEED + 1) if body.seed is None else body.seed,
@@ -177,30 +168,3 @@ def _queue(
     run: Run = queue.submit(session, spec, actor=caller.actor, now=now, idempotency=idempotency)
     owner = principal.name if principal.via == "session" else queries.username(session, principal.user_id)
     return RunRow(run, experiment.slug, experiment.name, None, owner)
-
-
-def _schema(session: WriteSession, name: str) -> Json:
-    """The JSON Schema of a recipe's params.
-
-    Raises:
-        Invalid: there is no such recipe (with the names that come close), or its file could not be loaded.
-    """
-    found = queries.recipe_named(session, name)
-    if found is not None and found.error is None:
-        return found.schema
-    if found is not None:
-        raise Invalid(
-            f"The recipe {name!r} could not be loaded.",
-            fields={"recipe": f"cannot be loaded: {found.error}"},
-        )
-    known = queries.recipe_names(session)
-    remedy = unknown_recipe(name, known)
-    raise Invalid(f"There is no recipe {name!r}: {remedy}.", fields={"recipe": f"is unknown; {remedy}"})
-
-
-def unknown_recipe(name: str, known: list[str]) -> str:
-    """What to do about a recipe's name that is not among the known ones."""
-    if not known:
-        return "no worker has published recipes yet; start one with `danlu worker`"
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known[:20])}"

@@ -135,7 +135,7 @@ class _Bounded(io.FileIO):
 
 def _tar_entries(reader: tarfile.TarFile, file: _Bounded) -> Iterator[Entry]:
     while (member := reader.next()) is not None:
-        reader.members = []  # nothing is looked up again, and a list of them all is only memory
+        reader.members = []  # type: ignore[attr-defined]  # nothing is looked up again, and a list of them all is only memory
         what = _TAR_KINDS.get(member.type, "of a kind that is not known")
         plain_file = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
         if not (plain_file or member.isdir()):

@@ -39,7 +39,11 @@ def rank(folder: Path, files: Iterable[FileFact]) -> list[str]:
 def _python_score(place: Path, name: PurePosixPath, size: int) -> tuple[int, int, int, int]:
     """Smaller is likelier: by class, by depth, by name, by what it does."""
     text = place.read_bytes() if size <= MAX_SOURCE else b""
-    is_main, reads, trains = bool(_MAIN.search(text)), bool(_READS_ARGUMENTS.search(text)), bool(_TRAINS.search(text))
+    is_main, reads, trains = (
+        bool(_MAIN.search(text)),
+        bool(_READS_ARGUMENTS.search(text)),
+        bool(_TRAINS.search(text)),
+    )
     named = _FIRST.index(name.name) if name.name in _FIRST else len(_FIRST)
     if named == len(_FIRST) and not name.name.startswith("train"):
         named += 1

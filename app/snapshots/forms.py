@@ -1,7 +1,6 @@
 """What the scripts of a snapshot can be told: read from their source, kept with the snapshot, nothing executed."""
 
 import difflib
-import tokenize
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from app.errors import Invalid
 from app.models import Snapshot
 from app.snapshots.entrypoints import MAX_SOURCE
-from danlu.scriptform import ScriptError, ScriptForm, read_form
+from danlu.scriptform import ScriptError, ScriptForm, decode, read_form
 
 MAX_FORMS = 20
 """Entrypoints whose form is read at the upload; that of any other is read when it is asked for."""
@@ -70,12 +69,7 @@ def read(folder: Path, entrypoint: str) -> ScriptForm:
     if place.stat().st_size > MAX_SOURCE:
         return NOTHING
     try:
-        with tokenize.open(place) as file:
-            source = file.read()
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise BadSyntax(entrypoint, ScriptError(f"its encoding cannot be read ({error})")) from error
-    try:
-        return read_form(source, entrypoint, find=_beside(folder, entrypoint))
+        return read_form(decode(place.read_bytes()), entrypoint, find=_beside(folder, entrypoint))
     except ScriptError as error:
         raise BadSyntax(entrypoint, error) from error
 
@@ -90,7 +84,12 @@ def check_entrypoint(snapshot: Snapshot, folder: Path, entrypoint: str) -> str:
     parts = PurePosixPath(path).parts
     if path in snapshot.entrypoints:
         return path
-    if not entrypoint.startswith("/") and ".." not in parts and "\0" not in path and (folder / path).is_file():
+    if (
+        not entrypoint.startswith("/")
+        and ".." not in parts
+        and "\0" not in path
+        and (folder / path).is_file()
+    ):
         return path
     close = difflib.get_close_matches(path, snapshot.entrypoints, n=3, cutoff=0.5)
     offered = " or ".join(close) or ", ".join(snapshot.entrypoints[:5])
@@ -109,9 +108,8 @@ def _beside(folder: Path, entrypoint: str) -> Callable[[str], str | None]:
             place = folder / candidate
             if place.is_file() and place.stat().st_size <= MAX_SOURCE:
                 try:
-                    with tokenize.open(place) as file:
-                        return file.read()
-                except (SyntaxError, UnicodeDecodeError):
+                    return decode(place.read_bytes())
+                except ScriptError:
                     return None
         return None
 

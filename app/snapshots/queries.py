@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from app.db import WriteSession
-from app.models import Run, Snapshot
+from app.models import Environment, Run, Snapshot
 
 _HAS_RUN = exists(select(Run.id).where(Run.snapshot_id == Snapshot.id))
 
@@ -59,6 +59,13 @@ def erase(session: WriteSession, snapshot_id: str, used_at: datetime) -> bool:
     return _changed(session, gone) == 1
 
 
+def environment_names(session: Session) -> list[str]:
+    """The virtual environments that an administrator has registered, by name."""
+    return list(session.scalars(select(Environment.name).order_by(Environment.name)))
+
+
 def _changed(session: Session, statement: Any) -> int:
-    result = cast("CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False)))
+    result = cast(
+        "CursorResult[Any]", session.execute(statement.execution_options(synchronize_session=False))
+    )
     return result.rowcount

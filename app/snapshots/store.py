@@ -35,15 +35,11 @@ def changing() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def scratch(settings: Settings) -> Iterator[Path]:
-    """A folder of its own for one upload, removed with all that is left in it when the block ends."""
+def new_scratch(settings: Settings) -> Path:
+    """A folder of its own for one upload; `remove_tree` it afterwards, whatever has happened."""
     folder = settings.snapshots_dir / f"{_HIDDEN}upload-{uuid.uuid4().hex}"
     folder.mkdir(parents=True, mode=0o700)
-    try:
-        yield folder
-    finally:
-        remove_tree(folder)
+    return folder
 
 
 def place(settings: Settings, unpacked: Path, snapshot_id: str, files: Iterable[FileFact]) -> None:

@@ -96,6 +96,10 @@ def _filtered(
         statement = statement.where(Run.state.in_([state.value for state in query.state]))
     if query.recipe:
         statement = statement.where(Run.recipe.in_(query.recipe))
+    if query.snapshot:
+        statement = statement.where(Run.snapshot_id.in_(query.snapshot))
+    if query.entrypoint:
+        statement = statement.where(Run.entrypoint.in_(query.entrypoint))
     for tag in query.tag:
         statement = statement.where(_has_tag(tag, sqlite=sqlite))
     if query.q:

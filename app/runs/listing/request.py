@@ -9,7 +9,7 @@ from app.runs.words import RunState
 
 
 class RunListQuery(BaseModel):
-    """Filters are joined with "and"; `state` and `recipe` may be repeated for "or", `tag` for "and"."""
+    """Filters are joined with "and"; `state`, `recipe`, `snapshot` and `entrypoint` may be repeated for "or", `tag` for "and"."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -17,6 +17,8 @@ class RunListQuery(BaseModel):
     state: list[RunState] = Field([], max_length=5)
     tag: list[Text] = Field([], max_length=32)
     recipe: list[Text] = Field([], max_length=32)
+    snapshot: list[Text] = Field([], max_length=32, description="Id of uploaded code.")
+    entrypoint: list[Text] = Field([], max_length=32, description="A script, by its path in the snapshot.")
     q: Text | None = Field(
         None, description="Found in the name or the notes, as it is written; case of ASCII ignored."
     )

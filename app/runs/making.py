@@ -1,0 +1,164 @@
+"""What a run is made of: a recipe with params, or a script with its command line; asked for anew, again, or with changes."""
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.auth.deps import Principal, require_code
+from app.config import Settings
+from app.db import WriteSession
+from app.errors import Invalid
+from app.models import Run
+from app.runs import queries, scripts
+from app.runs.definition import complete
+from app.runs.schemas import Git, RunClone, RunCreate
+from danlu.gitfacts import cut_diff, without_credentials
+
+Json = dict[str, Any]
+_SCRIPTS_ONLY = ("entrypoint", "args", "git")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The part of a run that says what is executed; everything in it has been checked."""
+
+    name: str
+    params: Json
+    recipe: str | None = None
+    snapshot_id: str | None = None
+    entrypoint: str | None = None
+    args: list[str] = field(default_factory=list)
+    environment: str = "worker"
+    git: Json | None = None
+    git_diff: str | None = None
+
+
+def define(session: WriteSession, settings: Settings, body: RunCreate, principal: Principal) -> Definition:
+    """Check what a request wants to have executed.
+
+    Raises:
+        Invalid: not exactly one of recipe and snapshot, an unknown one, or wrong params.
+        Forbidden: a script, without the submit-code right.
+    """
+    if (body.recipe is None) == (body.snapshot is None):
+        what = "neither" if body.recipe is None else "both"
+        raise Invalid(
+            f"A run is of a recipe or of a snapshot; the request names {what}.",
+            fields=dict.fromkeys(("recipe", "snapshot"), "give exactly one of recipe and snapshot"),
+        )
+    if body.recipe is not None:
+        _refuse_script_fields(body)
+        return Definition(body.recipe, complete(body.params, _schema(session, body.recipe)), body.recipe)
+    require_code(principal)
+    scripts.check_environment(session, body.environment)
+    script = scripts.define(session, settings, body)
+    return Definition(
+        name=script.name,
+        params=script.params,
+        snapshot_id=script.snapshot_id,
+        entrypoint=script.entrypoint,
+        args=script.args,
+        environment=script.environment,
+        git=_git(body.git),
+        git_diff=None if body.git is None else cut_diff(body.git.diff),
+    )
+
+
+def as_body(session: WriteSession, settings: Settings, run: Run, experiment: str) -> RunCreate:
+    """The request that makes the same run again, with this one as its parent.
+
+    Args:
+        experiment: slug.
+
+    Raises:
+        Invalid: its snapshot is gone.
+    """
+    body = RunCreate.model_construct(
+        experiment=experiment, recipe=run.recipe, params=run.params, name=run.name, device=run.device,
+        processes=run.processes, seed=run.seed, priority=run.priority, tags=run.tags, notes=run.notes,
+        max_retries=run.max_retries, timeout_s=run.timeout_s, env=run.env, parent=run.id,
+    )  # fmt: skip
+    if run.recipe is not None:
+        return body
+    params, args = scripts.asked(scripts.form_of_run(session, settings, run), run)
+    script = {
+        "snapshot": run.snapshot_id,
+        "entrypoint": run.entrypoint,
+        "args": args,
+        "params": params,
+        "environment": run.environment,
+        "git": None if run.git is None else Git.model_construct(**run.git, diff=run.git_diff or ""),
+    }
+    return body.model_copy(update=script)
+
+
+def changed(
+    session: WriteSession, settings: Settings, run: Run, experiment: str, changes: RunClone
+) -> RunCreate:
+    """The request that makes a run like this one, with changes; `params` are merged into its own, key by key.
+
+    Of a script the command line is made anew: arguments that its form does not know stay as they are.
+
+    Raises:
+        Invalid: arguments for a recipe.
+    """
+    body = as_body(session, settings, run, experiment)
+    given = {name: getattr(changes, name) for name in changes.model_fields_set}
+    plain = {
+        name: value for name, value in given.items() if value is not None and name not in {"params", "args"}
+    }
+    if run.recipe is not None:
+        if changes.args:
+            raise Invalid(
+                "args are for scripts.", fields={"args": "are for scripts; this run is of a recipe"}
+            )
+        return body.model_copy(update=plain | {"params": body.params | changes.params})
+    params, args = scripts.asked(
+        scripts.form_of_run(session, settings, run), run, changes.params, changes.args
+    )
+    return body.model_copy(update=plain | {"params": params, "args": args})
+
+
+def _refuse_script_fields(body: RunCreate) -> None:
+    given = {name for name in _SCRIPTS_ONLY if getattr(body, name)}
+    if body.environment != "worker":
+        given.add("environment")
+    if given:
+        raise Invalid(
+            f"{', '.join(sorted(given))}: for scripts only, and the request names a recipe.",
+            fields=dict.fromkeys(sorted(given), "is for scripts; the request names a recipe"),
+        )
+
+
+def _git(git: Git | None) -> Json | None:
+    if git is None:
+        return None
+    remote = without_credentials(git.remote) if git.remote else None
+    return {"commit": git.commit, "branch": git.branch, "remote": remote, "dirty": git.dirty}
+
+
+def _schema(session: WriteSession, name: str) -> Json:
+    """The JSON Schema of a recipe's params.
+
+    Raises:
+        Invalid: there is no such recipe (with the names that come close), or its file could not be loaded.
+    """
+    found = queries.recipe_named(session, name)
+    if found is not None and found.error is None:
+        return found.schema
+    if found is not None:
+        raise Invalid(
+            f"The recipe {name!r} could not be loaded.",
+            fields={"recipe": f"cannot be loaded: {found.error}"},
+        )
+    known = queries.recipe_names(session)
+    remedy = unknown_recipe(name, known)
+    raise Invalid(f"There is no recipe {name!r}: {remedy}.", fields={"recipe": f"is unknown; {remedy}"})
+
+
+def unknown_recipe(name: str, known: list[str]) -> str:
+    """What to do about a recipe's name that is not among the known ones."""
+    if not known:
+        return "no worker has published recipes yet; start one with `danlu worker`"
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known[:20])}"
