@@ -134,7 +134,7 @@ def _git(git: Git | None) -> Json | None:
     if git is None:
         return None
     remote = without_credentials(git.remote) if git.remote else None
-    return {"commit": git.commit, "branch": git.branch, "remote": remote, "dirty": git.dirty}
+    return git.model_dump(exclude={"diff"}) | {"remote": remote}
 
 
 def _schema(session: WriteSession, name: str) -> Json:
