@@ -110,6 +110,26 @@ class RunList(Answer):
     next: str | None = Field(description="`cursor` of the next page; null on the last one.")
 
 
+class PauseOut(Answer):
+    """Nothing is claimed."""
+
+    by: str = Field(description="user:NAME or token:NAME.")
+    at: datetime
+
+
+class QueueState(Answer):
+    """Whether runs are claimed."""
+
+    paused: PauseOut | None = Field(description="Null while they are.")
+
+
+class QueueOut(QueueState):
+    """A page of the queue, the next run first."""
+
+    items: list[RunOut]
+    next: str | None = Field(description="`cursor` of the next page; null on the last one.")
+
+
 class EventOut(Answer):
     """One entry of a run's timeline."""
 

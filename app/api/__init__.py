@@ -6,6 +6,7 @@ from app.api import docs, health, recipes, workers
 from app.experiments import routes as experiments
 from app.live import routes as live
 from app.metrics import routes as metrics
+from app.queue import routes as queue
 from app.runs import routes as runs
 from app.runs import routes_files
 from app.snapshots import routes as snapshots
@@ -14,7 +15,7 @@ from app.tensorboard import routes as tensorboard
 __all__ = ["api_router", "health_router"]
 
 _ours = APIRouter(prefix="/api/v1")
-for _subject in (experiments, recipes, runs, routes_files, snapshots, workers):
+for _subject in (experiments, recipes, runs, routes_files, snapshots, queue, workers):
     _ours.include_router(_subject.router)
 
 api_router = APIRouter()

@@ -14,6 +14,7 @@ from app.db import Database
 from app.deps import DbDep, SettingsDep
 from app.disk import shortage
 from app.migrate import is_current
+from app.queue.store import paused
 
 Sample = tuple[dict[str, str], float]
 
@@ -63,6 +64,7 @@ def prometheus(db: DbDep, settings: SettingsDep, request: Request) -> Response:
         runs = queries.runs_by_state(session)
         workers = queries.worker_dicts(session, settings, utcnow())
         experiments = queries.experiment_count(session)
+        pause = paused(session)
     live = [worker for worker in workers if worker["live"]]
     up = sum(worker["state"] == "up" for worker in live)
     slots = [
@@ -90,6 +92,12 @@ def prometheus(db: DbDep, settings: SettingsDep, request: Request) -> Response:
             "gauge",
             "1 while the disk is below its floor.",
             [({}, shortage(settings) is not None)],
+        ),
+        *_family(
+            "danlu_queue_paused",
+            "gauge",
+            "1 while the queue is paused and no run starts.",
+            [({}, pause is not None)],
         ),
         *_requests(request),
     ]

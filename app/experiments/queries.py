@@ -12,6 +12,8 @@ from app.clock import rfc3339
 from app.db import WriteSession
 from app.errors import NotFound
 from app.models import Experiment, IdempotencyKey, Run, User
+from app.runs.endings import cancel_followers
+from app.runs.order import IS_QUEUED
 from app.runs.words import STATES, RunState
 from app.sqltext import contains
 
@@ -179,9 +181,14 @@ def marked(session: Session) -> list[tuple[int, str]]:
 
 
 def mark_runs(session: WriteSession, experiment_id: int, now: datetime) -> None:
-    """Let no run of an experiment be shown any more."""
+    """Let no run of an experiment be shown any more; runs of other ones that were to follow them are cancelled."""
+    followed = select(Run.id).where(
+        Run.experiment_id == experiment_id, Run.id.in_(select(Run.after_id).where(IS_QUEUED))
+    )
+    gone = {run_id: f"run #{run_id}, which was deleted" for run_id in session.scalars(followed)}
     mine = update(Run).where(Run.experiment_id == experiment_id, Run.deleted_at.is_(None))
     session.execute(mine.values(deleted_at=now, updated_at=now).execution_options(synchronize_session=False))
+    cancel_followers(session, gone, now=now)
 
 
 def erase(session: WriteSession, experiment_id: int) -> None:

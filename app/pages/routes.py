@@ -19,6 +19,7 @@ from app.experiments import queries as experiments
 from app.fields import MAX_ID
 from app.pages import shapes
 from app.pages.new_run import commands_of
+from app.queue.queries import live_offers
 from app.runs import queries as runs
 from app.runs import repeat
 from app.runs.files import list_files
@@ -144,7 +145,7 @@ def workers(request: Request, db: DbDep, settings: SettingsDep) -> Response:
 def notices(request: Request, db: DbDep, settings: SettingsDep) -> Response:
     """What stands in the way of every run: no worker, no disk."""
     with db.read() as session:
-        offers = runs.live_offers(session, settings, utcnow())
+        offers = live_offers(session, settings, utcnow())
     return partial(request, "_partials/notices.html", disk=shortage(settings), no_worker=not offers)
 
 

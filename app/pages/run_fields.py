@@ -11,7 +11,8 @@ from app.auth.deps import Principal, require_page
 from app.clock import utcnow
 from app.config import Settings
 from app.pages.queries import experiment_slugs
-from app.runs import forms, queries
+from app.queue.queries import live_offers
+from app.runs import forms
 from app.runs.forms import PREFIX, Values
 from app.runs.schemas import RunCreate
 from app.runs.views import Json
@@ -38,7 +39,7 @@ def suggestions(session: Session, settings: Settings) -> dict[str, Any]:
     """What the inputs suggest: experiments and devices."""
     devices = {
         str(device["device"])
-        for offer in queries.live_offers(session, settings, utcnow())
+        for offer in live_offers(session, settings, utcnow())
         for device in offer.devices
     }
     return {"experiments": experiment_slugs(session), "devices": ["auto", *sorted(devices)]}

@@ -1,19 +1,24 @@
 """How attempts end: recorded by the worker that holds the lease, or by a judge when that worker is gone."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import WriteSession
 from app.models import Run, Worker
 from app.runs import states
+from app.runs.order import IS_QUEUED
 from app.runs.states import LostLease
 from app.runs.words import Reason, RunState
 
 MAX_LOSSES = 3
 BACKOFF_S = (10, 40, 160)
 POISONED_AFTER = 2
+_BATCH = 500
+"""Runs that are cancelled by one statement."""
 
 
 def finish(
@@ -133,7 +138,7 @@ def end(
     token: str | None = None,
     values: dict[Any, Any] | None = None,
 ) -> None:
-    """Take the edge to the terminal state that belongs to the reason."""
+    """Take the edge to the terminal state that belongs to the reason; runs that were to follow a success are cancelled."""
     states.transition(
         session,
         run,
@@ -145,6 +150,30 @@ def end(
         token=token,
         values=values,
     )
+    if reason.state is not RunState.SUCCEEDED:
+        how = "failed" if reason.state is RunState.FAILED else "was cancelled"
+        cancel_followers(session, {run.id: f"run #{run.id} {run.name}, which {how}"}, now=now)
+
+
+def cancel_followers(session: WriteSession, ended: Mapping[int, str], *, now: datetime) -> None:
+    """Cancel the queued runs that were to follow these ones, and those that were to follow them, and so on.
+
+    Args:
+        ended: run id → what became of it, as the object of "was to follow …".
+    """
+    # The edge of the run that ended has been taken by now. So a submission that names it, and holds it meanwhile
+    # (`app.queue.queries.hold_predecessor`), is either seen here or has seen the end.
+    todo = dict(ended)
+    while todo:
+        batch = list(todo)[:_BATCH]
+        waiting = select(Run.id, Run.name, Run.after_id).where(Run.after_id.in_(batch), IS_QUEUED)
+        rows = session.execute(waiting.order_by(Run.id).limit(_BATCH).with_for_update()).all()
+        if not rows:
+            todo = {run_id: todo[run_id] for run_id in list(todo)[_BATCH:]}
+            continue
+        why = {row.id: f"was to follow {todo[row.after_id]}" for row in rows}
+        states.cancel_all(session, why, reason=Reason.DEPENDENCY_FAILED, actor="system", now=now)
+        todo |= {row.id: f"run #{row.id} {row.name}, which was cancelled" for row in rows}
 
 
 def _worker_actor(session: WriteSession, run: Run) -> str:

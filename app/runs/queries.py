@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
@@ -10,12 +10,9 @@ from sqlalchemy import (
     Row,
     Select,
     Update,
-    and_,
     bindparam,
+    case,
     delete,
-    func,
-    literal_column,
-    or_,
     select,
     update,
 )
@@ -23,29 +20,15 @@ from sqlalchemy.orm import Session
 
 from app.clock import utcnow
 from app.config import Settings
-from app.disk import shortage
+from app.db import WriteSession
 from app.errors import Conflict, NotFound
 from app.models import Experiment, IdempotencyKey, Metric, Recipe, Run, RunEvent, User, Worker
-from app.runs.views import Json, Offer, RunRow, Waiting, event_json, run_json, waiting_reason
+from app.queue.queries import waiting
+from app.runs.endings import cancel_followers
+from app.runs.views import Json, RunRow, event_json, run_json
 from app.runs.words import TERMINAL_STATES, RunState
 
-# What every submission asks is built once: composing these costs more than SQLite needs to answer them. The state
-# stands in the text, so that the partial index of the queue is used.
-_IS_QUEUED = Run.state == literal_column("'queued'")
-_AHEAD = (
-    select(func.count())
-    .select_from(Run)
-    .where(
-        _IS_QUEUED,
-        or_(
-            Run.priority > bindparam("priority"),
-            and_(Run.priority == bindparam("priority"), Run.id < bindparam("run_id")),
-        ),
-    )
-)
-_LIVE_WORKERS = select(Worker.name, Worker.devices, Worker.state).where(
-    Worker.state != "gone", Worker.last_seen_at >= bindparam("heard")
-)
+# What every submission asks is built once: composing these costs more than SQLite needs to answer them.
 _USERNAME = select(User.username).where(User.id == bindparam("user_id"))
 _RECIPE = select(Recipe.schema, Recipe.error).where(Recipe.name == bindparam("name"))
 
@@ -120,38 +103,6 @@ def metrics_of(session: Session, run_ids: Sequence[int]) -> dict[int, list[Metri
     return found
 
 
-def waiting(session: Session, settings: Settings, runs: Sequence[Run], now: datetime) -> dict[int, Waiting]:
-    """Position and reason of each queued run."""
-    if not runs:
-        return {}
-    places = _positions(session, runs)
-    offers = live_offers(session, settings, now)
-    disk = shortage(settings)
-    return {
-        run.id: Waiting(places[run.id], waiting_reason(run, places[run.id], offers, disk, now))
-        for run in runs
-    }
-
-
-def _positions(session: Session, runs: Sequence[Run]) -> dict[int, int]:
-    """Places in the queue, 1 first, as claim() takes them: by priority, then oldest first."""
-    if len(runs) == 1:
-        run = runs[0]
-        ahead = session.scalar(_AHEAD, {"priority": run.priority, "run_id": run.id})
-        return {run.id: 1 + (ahead or 0)}
-    place = func.row_number().over(order_by=(Run.priority.desc(), Run.id)).label("place")
-    queue = select(Run.id, place).where(_IS_QUEUED).subquery()
-    rows = session.execute(select(queue.c.id, queue.c.place).where(queue.c.id.in_([run.id for run in runs])))
-    return {run.id: 1 for run in runs} | {row[0]: row[1] for row in rows}
-
-
-def live_offers(session: Session, settings: Settings, now: datetime) -> list[Offer]:
-    """What the live workers have: those heard of within the lease's length."""
-    heard = now - timedelta(seconds=settings.lease_seconds)
-    rows = session.execute(_LIVE_WORKERS, {"heard": heard})
-    return [Offer(name, devices, state == "draining") for name, devices, state in rows]
-
-
 def timeline(session: Session, run_id: int) -> list[Json]:
     """The events of a run, oldest first.
 
@@ -205,13 +156,15 @@ def change_labels(session: Session, run_id: int, values: dict[str, Any], now: da
 
 
 def change_priority(session: Session, run_id: int, values: dict[str, Any], now: datetime) -> None:
-    """Write `priority` and what else is in `values`, while the run is queued.
+    """Write `priority` and what else is in `values`, while the run is queued. Its place there is that of its id again.
 
     Raises:
         NotFound: there is no such run.
         Conflict: it is not queued any more; nothing is written.
     """
-    statement = _touch(run_id, values, now).where(Run.state == RunState.QUEUED.value)
+    # A rank says something among those of the same priority only.
+    rank = case((Run.priority == values["priority"], Run.rank), else_=Run.id)
+    statement = _touch(run_id, values | {"rank": rank}, now).where(Run.state == RunState.QUEUED.value)
     if not _changed(session, statement):
         state = get_row(session, run_id).run.state
         raise Conflict(f"Run {run_id} is {state}; its priority can be changed only while it is queued.")
@@ -228,8 +181,8 @@ def _changed(session: Session, statement: Update) -> int:
     return result.rowcount
 
 
-def mark_deleted(session: Session, run_id: int, now: datetime) -> None:
-    """First half of a removal: the run is not shown any more; its files may go.
+def mark_deleted(session: WriteSession, run_id: int, now: datetime) -> None:
+    """First half of a removal: the run is not shown any more; its files may go. Runs that were to follow it are cancelled.
 
     Raises:
         NotFound: there is no such run.
@@ -239,6 +192,7 @@ def mark_deleted(session: Session, run_id: int, now: datetime) -> None:
     if not _changed(session, ended):
         state = get_row(session, run_id).run.state
         raise Conflict(f"Run {run_id} is {state}: cancel it first, then delete it.")
+    cancel_followers(session, {run_id: f"run #{run_id}, which was deleted"}, now=now)
 
 
 def marked_runs(session: Session) -> list[tuple[int, str, str]]:

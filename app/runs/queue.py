@@ -7,15 +7,17 @@ longer its own: `LostLease`, and the worker must stop what it started.
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, false, not_, or_, select, update
 
 from app.db import ReadSession, WriteSession
 from app.errors import Conflict
 from app.models import Experiment, Run, Worker
+from app.queue.store import paused
 from app.runs import states
 from app.runs.endings import end, finish, reclaim, release
+from app.runs.order import IN_ORDER, Place, is_due, stands_before
 from app.runs.placing import Asks, gpus, place, table, waits_for_gpus
 from app.runs.submission import Idempotency, RunSpec, find_replay, submit
 from app.runs.words import Reason, RunState
@@ -60,11 +62,12 @@ class Claimed:
 
 def anything_due(session: ReadSession, now: datetime) -> bool:
     """Whether a claim could find something: asked first, so that an idle worker takes no write lock."""
-    return session.scalar(select(Run.id).where(_is_due(now)).limit(1)) is not None
+    due = session.scalar(select(Run.id).where(is_due(now)).limit(1)) is not None
+    return due and paused(session) is None
 
 
 def claim(session: WriteSession, worker_id: str, free: list[str], now: datetime) -> Claimed | None:
-    """Take the next run for the free devices: highest priority first, then oldest.
+    """Take the next run for the free devices, in the order of the queue (`app.runs.order`). None while it is paused.
 
     1. Among queued runs that are due, find the first that can start here (`app.runs.placing` says on what), or that
        no live worker could ever start.
@@ -79,6 +82,8 @@ def claim(session: WriteSession, worker_id: str, free: list[str], now: datetime)
         free: concrete devices with a free slot, accelerators first (`["cuda:0", "cpu"]`); with none, only runs are
             found that nobody can serve, which must not wait for a slot to fail.
     """
+    if paused(session) is not None:
+        return None
     offers = _offers(session)
     here = list(dict.fromkeys([*offers.get(worker_id, []), *free]))
     first = _first_that_waits(session, free, here, now)
@@ -87,12 +92,12 @@ def claim(session: WriteSession, worker_id: str, free: list[str], now: datetime)
     can_start = _suits(table(here, lambda asked, processes: bool(place(asked, processes, rest, here))))
     if first is not None:
         earlier = _suits(table(here, lambda asked, processes: bool(place(asked, processes, free, here))))
-        can_start = or_(can_start, and_(earlier, _stands_before(first)))
+        can_start = or_(can_start, and_(earlier, stands_before(first)))
     hopeless = not_(_suits(_possible([*offers.values(), here])))
     run = _next_due(session, or_(can_start, hopeless), now)
     if run is None:
         return None
-    behind = first is not None and (-run.priority, run.id) > (-first.priority, first.id)
+    behind = first is not None and first.before(Place.of(run))
     devices = place(run.device, run.processes, rest if behind else free, here)
     return _take(session, run, worker_id, devices, now)
 
@@ -206,39 +211,21 @@ def request_cancel(session: WriteSession, run_id: int, *, actor: str, now: datet
     return run
 
 
-class _Place(NamedTuple):
-    """Where a run stands in the queue."""
-
-    priority: int
-    id: int
-
-
-def _first_that_waits(
-    session: WriteSession, free: list[str], here: list[str], now: datetime
-) -> _Place | None:
+def _first_that_waits(session: WriteSession, free: list[str], here: list[str], now: datetime) -> Place | None:
     """The first due run that waits for several GPUs of this worker; None too where there is none to keep for it."""
     waits = table(here, lambda asked, processes: waits_for_gpus(asked, processes, free, here))
     if not waits or not gpus(free):
         return None
     # Without a lock, and so whoever else holds the row: passed over, it would lose the GPUs to runs behind it.
-    due = select(Run.priority, Run.id).where(_is_due(now), _suits(waits))
-    row = session.execute(due.order_by(Run.priority.desc(), Run.id).limit(1)).first()
-    return None if row is None else _Place(row[0], row[1])
+    due = select(Run.priority, Run.rank, Run.id).where(is_due(now), _suits(waits))
+    row = session.execute(due.order_by(*IN_ORDER).limit(1)).first()
+    return None if row is None else Place(row[0], row[1], row[2])
 
 
 def _next_due(session: WriteSession, wanted: ColumnElement[bool], now: datetime) -> Run | None:
     return session.scalars(
-        select(Run)
-        .where(_is_due(now), wanted)
-        .order_by(Run.priority.desc(), Run.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
+        select(Run).where(is_due(now), wanted).order_by(*IN_ORDER).limit(1).with_for_update(skip_locked=True)
     ).first()
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    soon_enough = or_(Run.not_before.is_(None), Run.not_before <= now)
-    return and_(Run.state == RunState.QUEUED, soon_enough, Run.deleted_at.is_(None))
 
 
 def _suits(asks: list[Asks]) -> ColumnElement[bool]:
@@ -247,10 +234,6 @@ def _suits(asks: list[Asks]) -> ColumnElement[bool]:
         and_(Run.device == asked, Run.processes.between(least, greatest)) for asked, least, greatest in asks
     )
     return or_(false(), *rows)
-
-
-def _stands_before(place: _Place) -> ColumnElement[bool]:
-    return or_(Run.priority > place.priority, and_(Run.priority == place.priority, Run.id < place.id))
 
 
 def _possible(offers: list[list[str]]) -> list[Asks]:

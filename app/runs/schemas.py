@@ -141,6 +141,10 @@ class RunCreate(Body):
     max_retries: MaxRetries = Field(0, description="How often to run again after a failure of its own.")
     timeout_s: TimeoutS | None = Field(None, description="Seconds of training after which it is stopped.")
     parent: RunId | None = Field(None, description="Id of the run that this one came from.")
+    after: RunId | None = Field(
+        None,
+        description="Id of the run after whose success it starts; should that one fail, this one is cancelled.",
+    )
     env: Env = Field(default_factory=dict, description="Environment variables; needs the submit-code right.")
 
 
@@ -175,3 +179,4 @@ class RunClone(Body):
     max_retries: MaxRetries | None = None
     timeout_s: TimeoutS | None = None
     env: Env | None = None
+    after: RunId | None = None

@@ -15,6 +15,7 @@ from app.db import Database, WriteSession
 from app.errors import Conflict, Invalid
 from app.experiments import service as experiments
 from app.models import Run
+from app.queue.queries import hold_predecessor
 from app.runs import queries, queue
 from app.runs.making import as_body, changed, define
 from app.runs.queue import Idempotency
@@ -141,6 +142,8 @@ def _queue(
     what = define(session, settings, body, principal)
     if body.parent is not None and not queries.run_exists(session, body.parent):
         raise Invalid(f"There is no run {body.parent}.", fields={"parent": f"there is no run {body.parent}"})
+    if body.after is not None:
+        hold_predecessor(session, body.after)
     experiment = experiments.ensure(session, settings, body.experiment, owner_id=principal.user_id, now=now)
     spec = queue.RunSpec(
         experiment_id=experiment.id,
@@ -163,6 +166,7 @@ def _queue(
         timeout_s=body.timeout_s,
         env=body.env,
         parent_id=body.parent,
+        after_id=body.after,
         owner_id=principal.user_id,
     )
     run: Run = queue.submit(session, spec, actor=caller.actor, now=now, idempotency=idempotency)

@@ -1,9 +1,10 @@
 """The state machine: the only module that writes a run's state, and the run_event row of each edge with it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import WriteSession
@@ -77,6 +78,30 @@ def transition(
         raise Conflict(f"run {run.id} is no longer {before}; look again")
     session.refresh(run)
     _record(session, run.id, now, actor, before, to, reason, detail, run.attempt)
+
+
+def cancel_all(
+    session: WriteSession, why: Mapping[int, str], *, reason: Reason, actor: str, now: datetime
+) -> None:
+    """Take the edge from queued to cancelled for many runs at once, with their events.
+
+    Args:
+        why: run id → detail; the caller has locked them and found them queued.
+    """
+    cancelled = (
+        update(Run)
+        .where(Run.id == bindparam("run"), Run.state == RunState.QUEUED)
+        .values(
+            state=RunState.CANCELLED, reason=reason, detail=bindparam("why"), updated_at=now, finished_at=now
+        )
+    )
+    session.connection().execute(cancelled, [{"run": run_id, "why": text} for run_id, text in why.items()])
+    rows = session.execute(select(Run.id, Run.attempt).where(Run.id.in_(why)))
+    attempts = {row[0]: row[1] for row in rows}
+    for run_id, text in why.items():
+        _record(
+            session, run_id, now, actor, RunState.QUEUED, RunState.CANCELLED, reason, text, attempts[run_id]
+        )
 
 
 def note(session: WriteSession, run: Run, *, actor: str, now: datetime, detail: str) -> None:

@@ -7,7 +7,7 @@
  "processes": 1, "seed": 7, "priority": 0, "tags": [], "notes": "", "max_retries": 0, "timeout_s": null, "env": {},
  "parent": null, "after": null, "sweep": null, "owner": "ada",
  "state": "queued", "reason": null, "detail": null, "phase": null, "attempt": 0,
- "position": 3, "waiting_reason": "2 ahead of you",           (null unless queued)
+ "position": 3, "waiting_reason": "2 ahead of you; needs cuda:1, busy with #17 rings",   (null unless queued)
  "cancel_requested_at": null, "cancel_requested_by": null,
  "progress": {"step": 40, "total": 100, "epoch": 4, "epochs": 10, "eta_s": 1.5},       (each may be null)
  "metrics": {"loss/train": {"last": 0.1, "min": 0.1, "max": 0.9, "step": 40, "min_step": 40, "max_step": 0,
@@ -20,15 +20,14 @@
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from app.clock import rfc3339
 from app.models import Metric, Run, RunEvent
-from app.runs.placing import needs, place
-from app.runs.words import RunState
+from app.queue.waiting import Waiting
 
 Json = dict[str, Any]
 
@@ -43,19 +42,6 @@ class RunRow:
     experiment_name: str
     worker: str | None
     owner: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Where a queued run stands.
-
-    Attributes:
-        position: 1 is next.
-        reason: why it waits, as a sentence's end.
-    """
-
-    position: int
-    reason: str
 
 
 def run_json(row: RunRow, metrics: Iterable[Metric], waiting: Waiting | None, now: datetime) -> Json:
@@ -166,54 +152,6 @@ def links(run_id: int, experiment: str) -> Json:
         "experiment": f"/api/v1/experiments/{experiment}",
         "tensorboard": f"/experiments/{experiment}/tensorboard/",
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What one live worker has.
-
-    Attributes:
-        devices: as published: `[{"device", "name", "slots"}]`.
-        draining: it takes no new runs.
-    """
-
-    name: str
-    devices: Sequence[Json]
-    draining: bool
-
-
-def waiting_reason(run: Run, position: int, offers: Sequence[Offer], disk: str | None, now: datetime) -> str:
-    """Why a queued run is not running yet, the strongest reason first.
-
-    Args:
-        run: a queued run.
-        position: 1 is next.
-        offers: the live workers.
-        disk: what is wrong with the disk, None when there is room.
-        now: for a run that waits before its next attempt.
-    """
-    taking = [offer for offer in offers if not offer.draining]
-    there = [
-        [str(device["device"]) for device in offer.devices if device.get("slots", 1)] for offer in taking
-    ]
-    if run.state != RunState.QUEUED:
-        return ""
-    if not offers:
-        return "no worker is up"
-    if not taking:
-        return "the worker is shutting down"
-    places = [place(run.device, run.processes, devices, devices) for devices in there]
-    if not any(places):
-        available = ", ".join(sorted({device for devices in there for device in devices})) or "nothing"
-        return f"needs {needs(run.device, run.processes)}; available: {available}"
-    if disk:
-        return disk
-    if run.not_before and run.not_before > now:
-        return f"is tried again at {rfc3339(run.not_before)}"
-    ahead = f"{position - 1} ahead of you" if position > 1 else "next"
-    if all(len(taken) > 1 for taken in places if taken):
-        return f"{ahead}; waits for {run.processes} free GPUs of one worker"
-    return ahead if position > 1 else f"{ahead}; waits for a free slot"
 
 
 def _duration(run: Run, now: datetime) -> float | None:

@@ -100,6 +100,8 @@ def _filtered(
         statement = statement.where(Run.snapshot_id.in_(query.snapshot))
     if query.entrypoint:
         statement = statement.where(Run.entrypoint.in_(query.entrypoint))
+    if query.sweep is not None:
+        statement = statement.where(Run.sweep == query.sweep)
     for tag in query.tag:
         statement = statement.where(_has_tag(tag, sqlite=sqlite))
     if query.q:
@@ -147,9 +149,12 @@ def _column_keys(name: str, down: bool, now: datetime, *, sqlite: bool) -> list[
     texts = {"name": Run.name, "state": Run.state, "recipe": Run.recipe, "experiment": Experiment.slug}
     if name in texts:
         return _nullable(fold(texts[name], sqlite=sqlite), "text", down)
+    if name == "queue":
+        places = (Key(Run.priority.expression, "number", not down), Key(Run.rank.expression, "number", down))
+        return list(places)
     if name == "priority":
         return [Key(Run.priority.expression, "number", down)]
-    known = "created, updated, started, finished, name, state, recipe, experiment, priority, duration"
+    known = "created, updated, started, finished, name, state, recipe, experiment, priority, queue, duration"
     remedy = f"use one of {known}, metrics.TAG or params.KEY, with a minus before it to turn it round"
     raise Invalid(f"Runs cannot be sorted by {name!r}: {remedy}.", fields={"sort": remedy})
 

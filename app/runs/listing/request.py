@@ -19,13 +19,14 @@ class RunListQuery(BaseModel):
     recipe: list[Text] = Field([], max_length=32)
     snapshot: list[Text] = Field([], max_length=32, description="Id of uploaded code.")
     entrypoint: list[Text] = Field([], max_length=32, description="A script, by its path in the snapshot.")
+    sweep: Text | None = Field(None, description="Only the runs of this sweep, see POST /sweeps.")
     q: Text | None = Field(
         None, description="Found in the name or the notes, as it is written; case of ASCII ignored."
     )
     sort: Text = Field(
         "-created",
-        description="created, updated, started, finished, name, state, recipe, experiment, priority, duration, "
-        "metrics.TAG or params.KEY; a minus before it turns it round. Missing values come last.",
+        description="created, updated, started, finished, name, state, recipe, experiment, priority, queue (as runs are claimed), "
+        "duration, metrics.TAG or params.KEY; a minus before it turns it round. Missing values come last.",
     )
     cursor: Annotated[str, Field(max_length=8_000)] | None = Field(
         None, description="`next` of the page before."

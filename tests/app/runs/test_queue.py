@@ -1,15 +1,18 @@
 """The queue on both databases: claims, leases, cancel, drain, loss, retries."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from factories import NOW, bring_to, later, make_experiment, make_run, make_worker
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import IntegrityError
 
+from app.config import Settings
 from app.db import Database
 from app.errors import Conflict, Invalid
 from app.models import Experiment, Run, RunEvent
+from app.queue.queries import waiting
 from app.runs import queue, states
 from app.runs.states import LostLease
 from app.runs.words import TRANSITIONS, Reason, RunState
@@ -270,14 +273,31 @@ def test_the_database_refuses_what_no_code_may_do(database: Database, run_id: in
         session.execute(text(f"UPDATE run SET {change} WHERE id = :id"), {"id": run_id})
 
 
-def test_claim_uses_the_partial_index(sqlite_database: Database) -> None:
+def test_claims_and_positions_use_the_partial_index(
+    sqlite_database: Database, sqlite_settings: Settings
+) -> None:
+    """The very statements: a bound state instead of one in the text would read the whole table."""
+    asked: list[tuple[str, Any]] = []
+    with sqlite_database.write() as session:
+        make_worker(session, devices=("cuda:0", "cuda:1", "cpu"))
+        runs = [make_run(session, make_experiment(session)), make_run(session, make_experiment(session, "b"))]
+    event.listen(
+        sqlite_database.engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3]))
+    )
+    with sqlite_database.write() as session:
+        assert queue.anything_due(session, NOW)  # type: ignore[arg-type] - a session is a session
+        assert queue.claim(session, "w1", ["cuda:0"], NOW) is not None
     with sqlite_database.read() as session:
-        plan = session.execute(
-            text(
-                "EXPLAIN QUERY PLAN SELECT id FROM run WHERE state = 'queued' ORDER BY priority DESC, id LIMIT 1"
-            )
-        ).all()
-    assert "ix_run_queue" in str(plan)
+        waiting(session, sqlite_settings, runs[:1], NOW)
+        waiting(session, sqlite_settings, runs, NOW)
+    reads = [(text, given) for text, given in asked if text.startswith("SELECT") and "'queued'" in text]
+    assert len(reads) == 5  # anything due, what waits for GPUs, the claim, one place, several places
+    with sqlite_database.engine.connect() as connection:
+        for statement, given in reads:
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given).all())
+            assert "INDEX ix_run_queue" in plan, statement
+            # the places of several runs are put together in a temporary table; nothing else is sorted
+            assert "TEMP B-TREE" not in plan, statement
 
 
 def test_metric_summaries_are_replaced_and_keep_nan_apart(database: Database, run_id: int) -> None:
