@@ -22,6 +22,7 @@ from app.pages.new_run import commands_of
 from app.queue.queries import live_offers
 from app.runs import queries as runs
 from app.runs import repeat
+from app.runs.failing import traceback_of
 from app.runs.files import list_files
 from app.runs.listing.queries import list_runs
 from app.runs.listing.request import RunListQuery
@@ -125,10 +126,13 @@ def run_context(db: DbDep, settings: SettingsDep, run_id: int) -> Context:
         events = runs.timeline(session, run_id)
     folder = run_dir(settings, shown["experiment"], shown["slug"])
     files, more = list_files(folder, limit=FILES_SHOWN)
-    tail = ""
+    context: Context = {"run": shown, "events": events, "files": files, "more_files": more is not None}
     if shown["state"] == RunState.FAILED:
-        tail = tail_log(folder, LOG_LINES).data.decode("utf-8", "replace")
-    return {"run": shown, "events": events, "files": files, "more_files": more is not None, "log_tail": tail}
+        snapshot = settings.snapshots_dir / shown["snapshot"] if shown["snapshot"] else None
+        traceback = traceback_of(folder, snapshot)
+        context["traceback"] = traceback and shapes.traceback(traceback)
+        context["log_tail"] = tail_log(folder, LOG_LINES).data.decode("utf-8", "replace")
+    return context
 
 
 @router.get("/workers")

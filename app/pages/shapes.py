@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import groupby
 from typing import Any
 
 Json = dict[str, Any]
@@ -49,6 +50,22 @@ def main_metrics(runs: list[Json]) -> list[str]:
     counts = Counter(tag for run in runs for tag in run["metrics"])
     # lr and the like say how it was trained, not how well
     return sorted(counts, key=lambda tag: (_weight(tag), -counts[tag], tag))[:MAX_METRICS]
+
+
+def traceback(found: Json) -> Json:
+    """A traceback as the page shows it: where the run's own code failed, and the way there, libraries folded.
+
+    Returns:
+        the traceback, with `own` (the innermost frame of the run's own code; without one the innermost of all, or None)
+        and `way` (frames in groups of {"own", "frames"}).
+    """
+    frames = found["frames"]
+    own = [frame for frame in frames if frame["snapshot_path"] is not None]
+    way = [
+        {"own": mine, "frames": list(group)}
+        for mine, group in groupby(frames, key=lambda frame: frame["snapshot_path"] is not None)
+    ]
+    return {**found, "own": (own or frames or [None])[-1], "way": way}
 
 
 def _weight(tag: str) -> int:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app import cursors
-from app.answers import FileList
+from app.answers import FileList, TracebackOut
 from app.auth.deps import require
 from app.config import Settings, run_dir
 from app.db import Database
@@ -16,6 +16,7 @@ from app.deps import DbDep, RunIdPath, SettingsDep
 from app.errors import Invalid, NotFound
 from app.runs import files, queries
 from app.runs.download import send_file
+from app.runs.failing import traceback_of
 from app.runs.logfile import log_size, read_log, tail_log
 from app.strict import StrictRoute
 
@@ -61,6 +62,18 @@ def log(
     headers["X-Next-Offset"] = str(chunk.next_offset)
     note = f"{chunk.gap}\n".encode() if chunk.gap else b""
     return Response(note + chunk.data, 200, headers, media)
+
+
+@router.get("/{run_id}/traceback", response_model=TracebackOut | None, response_class=JSONResponse)
+def traceback(run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
+    """The last Python traceback in the end of the output, with the failing lines of the run's own code; null without one.
+
+    Of several ranks it is that of the first that failed. Lines are read from the run's snapshot, else from its folder.
+    """
+    with db.read() as session:
+        row = queries.get_row(session, run_id)
+    snapshot = settings.snapshots_dir / row.run.snapshot_id if row.run.snapshot_id else None
+    return JSONResponse(traceback_of(run_dir(settings, row.experiment, row.run.slug), snapshot))
 
 
 def _output(folder: Path, offset: int, total: int) -> Iterator[bytes]:

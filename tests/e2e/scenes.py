@@ -23,6 +23,7 @@ def furnished(rest: Rest) -> dict[str, int]:
         rest.bring(run["id"], state)
         ids[str(state)] = run["id"]
     ids["failed"] = failed(rest)
+    ids["crashed"] = crashed(rest)
     ids["running"], _ = running(rest)
     ids["queued"] = rest.submit(recipe="rings", name=NASTY, notes=NASTY, tags=[NASTY])["id"]
     return ids
@@ -35,6 +36,28 @@ def failed(rest: Rest) -> int:
     assert token is not None
     folder = rest.folder(run)
     (folder / "stdout.log").write_text(f"epoch 1\nTraceback\nValueError: {NASTY}\n", encoding="utf-8")
+    with rest.served.db.write() as session:
+        queue.finish(session, run["id"], token, Reason.EXCEPTION, now=utcnow(), detail=f"ValueError: {NASTY}")
+    return int(run["id"])
+
+
+def crashed(rest: Rest) -> int:
+    """A run that died of an exception in its own code, below a library's."""
+    run = rest.submit(recipe="rings", name="crashed")
+    token = rest.bring(run["id"], RunState.RUNNING)
+    assert token is not None
+    folder = rest.folder(run)
+    lines = [f"# line {number} {NASTY}" for number in range(1, 40)]
+    lines[19] = f'    raise ValueError("{NASTY}" * 9)  # {"long " * 40}'
+    (folder / "train.py").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "stdout.log").write_text(
+        "epoch 1\n 10%|#         | 1/10 [00:00<00:00, 9.9it/s]Traceback (most recent call last):\n"
+        f'  File "{folder}/train.py", line 2, in <module>\n    {lines[1]}\n'
+        '  File "/usr/lib/python3/site-packages/torch/fx.py", line 7, in <lambda>\n    call()\n'
+        '  File "/usr/lib/python3/site-packages/torch/fx.py", line 9, in call\n    back()\n'
+        f'  File "{folder}/train.py", line 20, in back\n    {lines[19].strip()}\nValueError: {NASTY}\n',
+        encoding="utf-8",
+    )
     with rest.served.db.write() as session:
         queue.finish(session, run["id"], token, Reason.EXCEPTION, now=utcnow(), detail=f"ValueError: {NASTY}")
     return int(run["id"])

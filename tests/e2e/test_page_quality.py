@@ -16,6 +16,7 @@ PAGES = {
     "queued": "/runs/{queued}",
     "running": "/runs/{running}",
     "failed": "/runs/{failed}",
+    "crashed": "/runs/{crashed}",
     "workers": "/workers",
     "compare": "/compare?run={running}&run={succeeded}",
     "nothing to compare": "/compare",
@@ -63,6 +64,27 @@ def test_what_a_user_typed_is_text_everywhere(page: Page, ids: dict[str, int]) -
     page.goto(f"/runs/{ids['failed']}")
     expect(page.get_by_label("Why it failed")).to_contain_text(NASTY)
     assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_traceback_is_shown_first_with_the_failing_line(page: Page, ids: dict[str, int]) -> None:
+    page.goto(f"/runs/{ids['crashed']}")
+    why = page.get_by_label("Why it failed")
+    expect(why.locator(".traceback > p")).to_have_text(f"ValueError: {NASTY}")
+    failing = why.locator(".failing")
+    expect(failing.locator("figcaption")).to_have_text("train.py, line 20, in back")
+    expect(failing.locator("li")).to_have_count(7)
+    expect(failing.locator("li.at code")).to_contain_text("raise ValueError")
+    assert page.locator("img[src=x]").count() == 0
+    # The rest is folded, what libraries did once more.
+    library = why.get_by_text("torch/fx.py, line 9")
+    expect(library).to_be_hidden()
+    why.get_by_text("The way there: 4 calls").click()
+    expect(library).to_be_hidden()
+    why.get_by_text("2 in libraries").click()
+    expect(library).to_be_visible()
+    why.get_by_text("The traceback as printed").click()
+    expect(why.locator("pre")).to_contain_text("Traceback (most recent call last):")
+    expect(why.locator("pre")).not_to_contain_text("it/s")
 
 
 def test_a_failed_run_shows_its_reason_and_last_lines_first(page: Page, ids: dict[str, int]) -> None:
