@@ -46,7 +46,7 @@ class Connection:
     def __init__(
         self, url: str, token: str | None, *, timeout: float, transport: httpx.BaseTransport | None
     ) -> None:
-        self.url = url
+        self.url, self._timeout = url, timeout
         headers = {"Accept": "application/json", "User-Agent": "danlu-client"}
         if token:
             if not token.isascii() or not token.isprintable():
@@ -148,12 +148,8 @@ class Connection:
             except httpx.TransportError as error:
                 refused = isinstance(error, httpx.ConnectError)
                 unsent = refused or isinstance(error, httpx.ConnectTimeout)
-                if (
-                    last
-                    or not (safe or unsent)
-                    or (refused and attempt >= REFUSED_RETRIES)
-                    or _hopeless(error)
-                ):
+                last = last or _hopeless(error) or (refused and attempt >= REFUSED_RETRIES)
+                if last or not (safe or unsent):
                     raise _marked(UnreachableError(self.url, _why(error)), doubt) from error
                 doubt = doubt or not unsent
                 time.sleep(_delay(attempt, None))
@@ -182,7 +178,7 @@ class Connection:
             UnreachableError: nobody answered, or the connection broke.
         """
         if quiet is not None:
-            request["timeout"] = httpx.Timeout(self._http.timeout, read=quiet)
+            request["timeout"] = httpx.Timeout(self._timeout, read=quiet)
         try:
             with self._http.stream("GET", f"/api/v1{path}", **request) as answer:
                 if not answer.is_success:

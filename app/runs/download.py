@@ -3,12 +3,13 @@
 import re
 import secrets
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.runs.files import Opened
 
@@ -46,13 +47,13 @@ def send_file(request: Request, opened: Opened, name: str) -> Response:
     if parts is None:
         headers["Content-Length"] = str(opened.size)
         body = _sent(opened.file, [(b"", (0, opened.size))], b"")
-        return StreamingResponse(body, 200, headers, "application/octet-stream")
+        return _FileResponse(opened.file, body, 200, headers, "application/octet-stream")
     if len(parts) == 1:
         start, end = parts[0]
         headers["Content-Length"] = str(end - start)
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{opened.size}"
         body = _sent(opened.file, [(b"", parts[0])], b"")
-        return StreamingResponse(body, 206, headers, "application/octet-stream")
+        return _FileResponse(opened.file, body, 206, headers, "application/octet-stream")
     return _multipart(opened, parts, headers)
 
 
@@ -100,22 +101,36 @@ def _multipart(opened: Opened, parts: list[Part], headers: dict[str, str]) -> Re
     length = len(close) + sum(len(head) + end - start for head, (start, end) in pieces)
     headers["Content-Length"] = str(length)
     body = _sent(opened.file, pieces, close)
-    return StreamingResponse(body, 206, headers, f"multipart/byteranges; boundary={boundary}")
+    return _FileResponse(opened.file, body, 206, headers, f"multipart/byteranges; boundary={boundary}")
+
+
+class _FileResponse(StreamingResponse):
+    """Closes the file when the answer has been sent, or nobody wants it any more."""
+
+    def __init__(self, file: BinaryIO, *answer: Any) -> None:
+        super().__init__(*answer)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
 
 
 def _sent(file: BinaryIO, pieces: list[tuple[bytes, Part]], close: bytes) -> Iterator[bytes]:
     """The bytes of each piece behind its head. A file that has shrunk meanwhile ends the answer short."""
-    with file:
-        for head, (start, end) in pieces:
-            if head:
-                yield head
-            file.seek(start)
-            left = end - start
-            while left > 0:
-                chunk = file.read(min(_CHUNK, left))
-                if not chunk:
-                    return
-                left -= len(chunk)
-                yield chunk
-        if close:
-            yield close
+    for head, (start, end) in pieces:
+        if head:
+            yield head
+        file.seek(start)
+        left = end - start
+        while left > 0:
+            chunk = file.read(min(_CHUNK, left))
+            if not chunk:
+                return
+            left -= len(chunk)
+            yield chunk
+    if close:
+        yield close

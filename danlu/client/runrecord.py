@@ -23,6 +23,7 @@ class RunRecord(Record):
     """Its folder, and its name in TensorBoard."""
     experiment = Of[str]()
     """The experiment's slug."""
+    experiment_name = Of[str]()
     recipe = Of[str | None]()
     snapshot = Of[str | None]()
     entrypoint = Of[str | None]()
@@ -44,6 +45,9 @@ class RunRecord(Record):
     priority = Of[int]()
     tags = Of[list[str]](list, default=())
     notes = Of[str](default="")
+    max_retries = Of[int](default=0)
+    timeout_s = Of[float | None]()
+    env = Of[dict[str, str]](default={})
     owner = Of[str | None]()
     worker = Of[str | None]()
     state = Of[Literal["queued", "running", "succeeded", "failed", "cancelled"]]()
@@ -54,10 +58,17 @@ class RunRecord(Record):
     position = Of[int | None]()
     """In the queue; 1 is next."""
     waiting_reason = Of[str | None]()
+    cancel_requested_at = Of[datetime | None](time_of)
+    cancel_requested_by = Of[str | None]()
     exit_code = Of[int | None]()
+    """Of the last attempt; negative: the signal that ended it."""
     progress = Of[Progress](Progress, default=Progress({}))
-    summary = Of[dict[str, MetricSummary]](_summaries, default={})
+    summary = Of[dict[str, MetricSummary]](_summaries, key="metrics", default={})
     """Last, least and greatest value by tag; `metrics` gives the curves."""
     created_at = Of[datetime](time_of)
     started_at = Of[datetime | None](time_of)
     finished_at = Of[datetime | None](time_of)
+    updated_at = Of[datetime](time_of)
+    not_before = Of[datetime | None](time_of)
+    """While it waits after a lost worker: nobody starts it earlier."""
+    duration_s = Of[float | None]()
