@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from app.auth.deps import Principal, require_code
@@ -33,7 +34,9 @@ class Definition:
     git_diff: str | None = None
 
 
-def define(session: WriteSession, settings: Settings, body: RunCreate, principal: Principal) -> Definition:
+def define(
+    session: WriteSession, settings: Settings, body: RunCreate, principal: Principal, now: datetime
+) -> Definition:
     """Check what a request wants to have executed.
 
     Raises:
@@ -51,7 +54,7 @@ def define(session: WriteSession, settings: Settings, body: RunCreate, principal
         return Definition(body.recipe, complete(body.params, _schema(session, body.recipe)), body.recipe)
     require_code(principal)
     scripts.check_environment(session, body.environment)
-    script = scripts.define(session, settings, body)
+    script = scripts.define(session, settings, body, now)
     return Definition(
         name=script.name,
         params=script.params,

@@ -7,6 +7,7 @@ Params and arguments are two ways to say the same. Stored are both: `args`, the 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -44,7 +45,7 @@ class Script:
         return PurePosixPath(self.entrypoint).stem
 
 
-def define(session: WriteSession, settings: Settings, body: RunCreate) -> Script:
+def define(session: WriteSession, settings: Settings, body: RunCreate, now: datetime) -> Script:
     """Check what a request says of a script, and complete it. The snapshot counts as used now.
 
     Raises:
@@ -52,6 +53,9 @@ def define(session: WriteSession, settings: Settings, body: RunCreate) -> Script
         BadSyntax: the entrypoint is not Python.
     """
     snapshot = _snapshot(session, settings, body.snapshot or "")
+    queries.touch(
+        session, snapshot.id, now
+    )  # first: whoever removes unused code sees it, or has removed it before
     folder = store.folder_of(settings, snapshot.id)
     if body.environment == "shell":
         entrypoint, form = _command_line(body), forms.NOTHING
@@ -167,9 +171,13 @@ def _named(form: ScriptForm, error: ValueError) -> Invalid:
 def _snapshot(session: WriteSession, settings: Settings, snapshot_id: str) -> Snapshot:
     found = queries.find(session, snapshot_id)
     if found is None or not store.folder_of(settings, snapshot_id).is_dir():
-        message = "is not here (any more); upload it with POST /snapshots"
-        raise Invalid(f"The snapshot {snapshot_id} {message}.", fields={"snapshot": message})
+        raise _gone(snapshot_id)
     return found
+
+
+def _gone(snapshot_id: str) -> Invalid:
+    message = "is not here (any more); upload it with POST /snapshots"
+    return Invalid(f"The snapshot {snapshot_id} {message}.", fields={"snapshot": message})
 
 
 def _entrypoint(snapshot: Snapshot, settings: Settings, body: RunCreate) -> str:

@@ -139,7 +139,7 @@ def _queue(
     if body.env:
         # Variables such as CXX or LD_PRELOAD make a process execute what they name.
         require_code(principal)
-    what = define(session, settings, body, principal)
+    what = define(session, settings, body, principal, now)
     if body.parent is not None and not queries.run_exists(session, body.parent):
         raise Invalid(f"There is no run {body.parent}.", fields={"parent": f"there is no run {body.parent}"})
     if body.after is not None:

@@ -27,21 +27,18 @@ class BadSyntax(Invalid):
         )
 
 
-def forms_of(folder: Path, entrypoints: list[str], chosen: str | None) -> dict[str, Any]:
-    """The forms of the likeliest entrypoints, as JSON; of `chosen`, or of the only one, in any case.
+def forms_of(folder: Path, entrypoints: list[str]) -> dict[str, Any]:
+    """The forms of the likeliest entrypoints, as JSON. One that is not Python has none: it may be a template.
 
     Raises:
-        BadSyntax: that one is not Python.
+        BadSyntax: the only one is not Python.
     """
-    wanted = entrypoints[:MAX_FORMS]
-    if chosen is not None and chosen not in wanted:
-        wanted.append(chosen)
     found: dict[str, Any] = {}
-    for path in wanted:
+    for path in entrypoints[:MAX_FORMS]:
         try:
             found[path] = read(folder, path).to_dict()
         except BadSyntax:
-            if path == chosen or len(entrypoints) == 1:
+            if len(entrypoints) == 1:
                 raise
     return found
 

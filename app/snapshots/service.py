@@ -4,8 +4,9 @@ The order is always: bytes, folder, row. A crash leaves at most something withou
 """
 
 import errno
-import hashlib
 import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,15 +18,16 @@ from app.config import Settings
 from app.db import Database
 from app.disk import shortage
 from app.errors import NoSpace, NotFound
+from app.files import remove_tree
 from app.models import Snapshot
 from app.runs.views import Json
 from app.snapshots import forms, queries, store
 from app.snapshots.archives import entries_of, kind_of
 from app.snapshots.entrypoints import rank
 from app.snapshots.names import wrapper
-from app.snapshots.unpack import Limits, Refused, write
+from app.snapshots.unpack import Entry, Limits, Refused, edited, write
 from danlu.pack import FileFact, content_id
-from danlu.packnames import check_path, shown
+from danlu.packnames import shown
 from danlu.scriptform import ScriptForm
 
 _SCRIPTS = (".py", ".sh")
@@ -59,27 +61,73 @@ def save(
         BadSyntax: the script that is asked for, or the only one, is not Python; nothing is kept.
         NoSpace: the disk is full, or nearly so.
     """
-    try:
+    with _disk_full():
         unpacked, files = _unpacked(settings, upload)
-        snapshot_id = content_id(files)
-        entrypoints = rank(unpacked, files)
-        made = Snapshot(
-            id=snapshot_id, size=sum(file.size for file in files), files=len(files), filename=upload.filename,
-            entrypoints=entrypoints, forms=forms.forms_of(unpacked, entrypoints, None), owner_id=owner_id,
-            created_at=now, used_at=now,
-        )  # fmt: skip
-        if upload.entrypoint is not None:
-            forms.read(unpacked, forms.check_entrypoint(made, unpacked, upload.entrypoint))
-        with store.changing():
-            store.place(settings, unpacked, snapshot_id, files)
-            known = _recorded(db, made, now)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise NoSpace("The disk is full; nothing was kept.", retry_after=60) from error
-        raise
-    with db.read() as session:
-        stored = queries.find(session, snapshot_id) or made
+        stored, known = keep(db, settings, unpacked, files, upload.filename, upload.entrypoint, owner_id, now)
     return to_json(settings, stored, upload.entrypoint) | {"known": known}, known
+
+
+def keep(
+    db: Database,
+    settings: Settings,
+    unpacked: Path,
+    files: list[FileFact],
+    filename: str,
+    entrypoint: str | None,
+    owner_id: int | None,
+    now: datetime,
+) -> tuple[Snapshot, bool]:
+    """Make a snapshot of a folder of the home's, which is moved away; and whether it was known.
+
+    Raises:
+        BadSyntax: `entrypoint`, or the only script, is not Python.
+        Invalid: there is no such entrypoint.
+    """
+    entrypoints = rank(unpacked, files)
+    made = Snapshot(
+        id=content_id(files), size=sum(file.size for file in files), files=len(files), filename=filename,
+        entrypoints=entrypoints, forms=forms.forms_of(unpacked, entrypoints), owner_id=owner_id,
+        created_at=now, used_at=now,
+    )  # fmt: skip
+    if entrypoint is not None:
+        forms.read(unpacked, forms.check_entrypoint(made, unpacked, entrypoint))
+    with store.changing():
+        store.place(settings, unpacked, made.id, files)
+        known = _recorded(db, made, now)
+    with db.read() as session:
+        return queries.find(session, made.id) or made, known
+
+
+def save_edited(
+    db: Database,
+    settings: Settings,
+    base: str | None,
+    edits: Mapping[str, str],
+    filename: str,
+    owner_id: int | None,
+    now: datetime,
+) -> Snapshot:
+    """A snapshot of another one's files with some of them written anew, or of these texts alone.
+
+    Args:
+        base: the other snapshot; None for none.
+        edits: path -> text.
+        filename: what it is called.
+
+    Raises:
+        NotFound: there is no such snapshot.
+        Refused: a path that none can have.
+        BadSyntax: its only script is not Python.
+        NoSpace: the disk is full.
+    """
+    folder = store.folder_of(settings, find(db, settings, base).id) if base else None
+    scratch = store.new_scratch(settings)
+    try:
+        with _disk_full():
+            files = write(edited(folder, edits), scratch / "files", _limits(settings, packed=2**40))
+            return keep(db, settings, scratch / "files", files, filename, None, owner_id, now)[0]
+    finally:
+        remove_tree(scratch)
 
 
 def find(db: Database, settings: Settings, snapshot_id: str) -> Snapshot:
@@ -140,19 +188,13 @@ def _form(snapshot: Snapshot, folder: Path, entrypoint: str | None, *, strict: b
 def _unpacked(settings: Settings, upload: Upload) -> tuple[Path, list[FileFact]]:
     """A folder with the upload's files, beside it, and the facts of each."""
     folder = upload.file.with_name("files")
-    folder.mkdir()
     size = upload.file.stat().st_size
     if not size:
         raise Refused("The upload is empty.")
     kind = kind_of(upload.file)
+    limits = _limits(settings, packed=size)
     if kind is None:
-        return folder, [_single(upload, folder)]
-    limits = Limits(
-        packed=size,
-        entries=settings.snapshot_entries,
-        unpacked=settings.snapshot_limit_mib * 10 * 2**20,
-        shortage=lambda: shortage(settings),
-    )
+        return folder, write(iter([_single(upload)]), folder, limits)
     with entries_of(upload.file, kind, upload.file.with_name("tar"), limits) as entries:
         files = write(entries, folder, limits)
     wrapping = "" if upload.keep_folder else wrapper(upload.filename, [file.path for file in files])
@@ -160,22 +202,35 @@ def _unpacked(settings: Settings, upload: Upload) -> tuple[Path, list[FileFact]]
     return folder / wrapping, inner
 
 
-def _single(upload: Upload, folder: Path) -> FileFact:
+def _single(upload: Upload) -> Entry:
     """A script that was sent as it is."""
-    name = upload.filename
-    if not name.endswith(_SCRIPTS):
+    if not upload.filename.endswith(_SCRIPTS):
+        name = shown(upload.filename)
         raise Refused(
-            f"{shown(name)} is none of the files that can be uploaded: a zip, a tar.gz, or one script (.py, .sh)."
+            f"{name} is none of the files that can be uploaded: a zip, a tar.gz, or one script (.py, .sh)."
         )
+    if b"\0" in upload.file.read_bytes():
+        raise Refused(f"{shown(upload.filename)} is no text: it holds NUL bytes.")
+    return Entry(upload.filename, False, False, lambda: upload.file.open("rb"))
+
+
+def _limits(settings: Settings, packed: int) -> Limits:
+    return Limits(
+        packed=packed,
+        entries=settings.snapshot_entries,
+        unpacked=settings.snapshot_limit_mib * 10 * 2**20,
+        shortage=lambda: shortage(settings),
+    )
+
+
+@contextmanager
+def _disk_full() -> Iterator[None]:
     try:
-        check_path(name)
-    except ValueError as error:
-        raise Refused(f"The file name {shown(name)} {error}.") from None
-    content = upload.file.read_bytes()
-    if b"\0" in content:
-        raise Refused(f"{shown(name)} is no text: it holds NUL bytes.")
-    (folder / name).write_bytes(content)
-    return FileFact(name, executable=False, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise NoSpace("The disk is full; nothing was kept.", retry_after=60) from error
+        raise
 
 
 def _recorded(db: Database, made: Snapshot, now: datetime) -> bool:

@@ -5,9 +5,11 @@ before anything is written, sizes are counted while it is written, and every ref
 """
 
 import hashlib
+import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -71,12 +73,13 @@ class Entry(NamedTuple):
 
 
 def write(entries: Iterator[Entry], folder: Path, limits: Limits) -> list[FileFact]:
-    """Write the entries below `folder`, which is there and empty.
+    """Write the entries below `folder`, which is made.
 
     Raises:
         Refused: a name, a clash, too many, too large, or no file at all.
         NoSpace: the disk's floor was reached.
     """
+    folder.mkdir()
     names = Names()
     made: list[FileFact] = []
     seen = total = unchecked = 0
@@ -105,6 +108,31 @@ def write(entries: Iterator[Entry], folder: Path, limits: Limits) -> list[FileFa
     if not made:
         raise Refused("The upload holds no file.")
     return made
+
+
+def edited(folder: Path | None, edits: Mapping[str, str]) -> Iterator[Entry]:
+    """The files of a folder, with some of them replaced and others added; of the new ones alone without a folder."""
+    there = set()
+    for base, _, names in os.walk(folder) if folder else ():
+        for name in names:
+            place = Path(base) / name
+            path = place.relative_to(folder or base).as_posix()
+            there.add(path)
+            content = partial(_text, path, edits[path]) if path in edits else partial(_binary, place)
+            yield Entry(path, False, bool(place.stat().st_mode & 0o100), content)
+    for path in sorted(edits.keys() - there):
+        yield Entry(path, False, False, partial(_text, path, edits[path]))
+
+
+def _binary(place: Path) -> BinaryIO:
+    return place.open("rb")
+
+
+def _text(path: str, text: str) -> BinaryIO:
+    try:
+        return io.BytesIO(text.encode())
+    except UnicodeEncodeError as error:
+        raise Refused(f"{shown(path)} holds half of a surrogate pair.") from error
 
 
 def _checked(entry: Entry, names: Names) -> str:

@@ -42,10 +42,11 @@ class Finding:
 def check_all(settings: Settings) -> list[Finding]:
     """Every check, in the order in which a problem explains the ones after it."""
     from danlu.commands.checks_service import check_database, check_leftovers
+    from danlu.commands.checks_snapshots import check_snapshots
 
     checks: list[Callable[[Settings], list[Finding]]] = [
         check_python, check_sqlite, check_torch, check_tensorboard, check_home, check_disk, check_port,
-        check_database, check_leftovers,
+        check_database, check_snapshots, check_leftovers,
     ]  # fmt: skip
     return [finding for check in checks for finding in check(settings)]
 
