@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from app.answers import SnapshotDetails, SnapshotOut
 from app.auth.deps import Principal, require, require_code
 from app.clock import utcnow
 from app.config import Settings
@@ -22,6 +21,7 @@ from app.files import remove_tree
 from app.models import Snapshot
 from app.runs.files import open_file
 from app.snapshots import service, store
+from app.snapshots.answers import SnapshotDetails, SnapshotOut
 from app.snapshots.names import check_filename
 from app.strict import StrictRoute
 

@@ -10,9 +10,8 @@ from packed import TRAIN, tarred, zipped
 from rest import Rest, refused
 from served import serving
 
-from app import answers
 from app.config import Settings
-from app.snapshots import store
+from app.snapshots import answers, store
 from danlu.pack import FileFact, content_id
 
 
