@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from danlu.scriptform.expressions import Expressions
 from danlu.scriptform.kinds import enum_members, type_of
 from danlu.scriptform.model import Kind
-from danlu.scriptform.scope import Class, Scope
+from danlu.scriptform.scope import Alias, Class, Scope, Thing
 from danlu.scriptform.values import Ref, known
 
 _LISTS = frozenset(
@@ -41,7 +42,7 @@ class Annotation:
         choices: of a Literal or an Enum, by name for an Enum.
         optional: whether None is one of its values.
         nested: the dataclass that it is.
-        several: the alternatives, where more than one is a class: a subcommand for some libraries.
+        several: the alternatives, where more than one is a class, with the name of each: a subcommand for some libraries.
         extras: what stands in an Annotated behind the type.
         marks: names of the wrappers around it, such as tyro.conf.Positional.
         takes: whether the value can be written on a command line at all.
@@ -54,7 +55,7 @@ class Annotation:
     members: dict[str, Any] = field(default_factory=dict)
     optional: bool = False
     nested: Class | None = None
-    several: tuple[Class, ...] = ()
+    several: tuple[tuple[str, Class], ...] = ()
     extras: tuple[Any, ...] = ()
     marks: tuple[str, ...] = ()
     takes: bool = True
@@ -70,7 +71,10 @@ def annotation_of(reader: Expressions, node: ast.expr | None, scope: Scope, dept
         return _union(reader, [node.left, node.right], scope, depth)
     if isinstance(node, ast.Subscript):
         return _of_subscript(reader, node, scope, depth)
-    return _of_value(reader.value(node, scope))
+    value = reader.value(node, scope)
+    if isinstance(value, Alias) and value.node is not node:
+        return annotation_of(reader, value.node, value.scope, depth + 1)
+    return _of_value(value)
 
 
 def _of_value(value: Any) -> Annotation:
@@ -152,7 +156,7 @@ def _union(reader: Expressions, parts: list[ast.expr], scope: Scope, depth: int)
     none = [part for part in parts if isinstance(part, ast.Constant) and part.value is None]
     real = [item for item, part in zip(found, parts, strict=True) if part not in none]
     optional = bool(none) or any(item.optional for item in real)
-    nested = [item.nested for item in real if item.nested is not None]
+    nested = [(_name_of(item), item.nested) for item in real if item.nested is not None]
     nested += [one for item in real for one in item.several]
     if len(nested) > 1:
         return Annotation(several=tuple(nested), optional=optional)
@@ -163,3 +167,22 @@ def _union(reader: Expressions, parts: list[ast.expr], scope: Scope, depth: int)
         return Annotation(kind="number", optional=optional)
     plain = bool(real) and all(item.takes and item.nested is None for item in real)
     return Annotation(kind="text" if plain else None, optional=optional, takes=plain)
+
+
+class Subcommand(Thing):
+    """What `tyro.conf.subcommand` returns."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+def _name_of(said: Annotation) -> str:
+    """The subcommand's name of one of several classes: a given one, or TrainConfig as train-config."""
+    given = next((extra.name for extra in said.extras if isinstance(extra, Subcommand) and extra.name), "")
+    return given or kebab(said.nested.node.name if said.nested else "")
+
+
+def kebab(name: str) -> str:
+    """A class's name in lower case with dashes."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).replace("_", "-").lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from danlu.scriptform.argparses import Parser
@@ -13,6 +14,8 @@ from danlu.scriptform.model import FormKind, Option, ScriptForm
 from danlu.scriptform.scope import Class
 from danlu.scriptform.trainingarguments import TRAINING_ARGUMENTS
 from danlu.scriptform.values import Ref
+
+_TRAINING = re.compile(r"(TrainingArguments|^trl\..*(SFT|DPO|GRPO|Reward|KTO|RLOO|PPO|ORPO|CPO)Config)$")
 
 
 def chosen(parsers: list[Parser]) -> list[Parser]:
@@ -34,7 +37,7 @@ def form_of(calls: Calls, parsers: list[Parser]) -> ScriptForm | None:
     for parser in parsers:
         add_parser(draft, calls, parser)
         subcommands += [name for name in parser.subparsers if name not in subcommands]
-    if not draft.options and not draft.unread:
+    if not draft.options and not draft.unread and not draft.notes:
         return None
     if any(parser.deaf for parser in parsers):
         draft.notes.append(
@@ -97,10 +100,15 @@ def add_fields(draft: Draft, calls: Calls, parser: Parser, target: object, subco
         )
     else:
         roots = {target.name} if isinstance(target, Ref) else set()
-    name = next((root.rpartition(".")[2] for root in sorted(roots) if root.endswith("TrainingArguments")), "")
+    name = next((root.rpartition(".")[2] for root in sorted(roots) if _TRAINING.search(root)), "")
     if name:
         for option in TRAINING_ARGUMENTS:
-            draft.add(replace(option, group=name, subcommand=subcommand))
+            own = (
+                option
+                if name == "TrainingArguments"
+                else replace(option, default=None, computed=f"that of {name}")
+            )
+            draft.add(replace(own, group=name, subcommand=subcommand))
         draft.notes.append(
             f"The script also takes the options of {name}, of which the form has the usual ones; put others into the "
             "arguments, as --name value."

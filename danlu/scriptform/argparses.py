@@ -11,8 +11,10 @@ from danlu.scriptform.values import Unknown
 
 _PARSES = frozenset({
     "parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args",
-    "parse_args_into_dataclasses", "parse_typed_args",
+    "parse_args_into_dataclasses", "parse_typed_args", "parse_args_and_config", "parse",
 })  # fmt: skip
+_ADDS = frozenset({"add", "add_arg"})
+"""configargparse's other names of add_argument."""
 
 
 class Parser(Thing):
@@ -30,8 +32,9 @@ class Parser(Thing):
         classes: dataclasses whose fields it takes, with the name under which each is kept.
     """
 
-    def __init__(self, library: str = "argparse") -> None:
+    def __init__(self, calls: Calls, library: str = "argparse") -> None:
         super().__init__()
+        self.calls = calls
         self.library = library
         self.description: Any = None
         self.arguments: list[Argument] = []
@@ -47,7 +50,7 @@ class Parser(Thing):
 
     def call(self, name: str, call: Call) -> Any:
         """A method of the parser."""
-        if name == "add_argument":
+        if name == "add_argument" or (name in _ADDS and call.args and str(call.args[0]).startswith("-")):
             self.arguments.append(argument(call))
             return Thing()
         if name in {"add_argument_group", "add_mutually_exclusive_group"}:
@@ -60,7 +63,9 @@ class Parser(Thing):
         if name in _PARSES:
             given = call.get(0, "args")
             self.deaf = self.deaf or isinstance(given, list | tuple | str)
-            self.parsed = self.parsed or not isinstance(given, list | tuple | str)
+            if not isinstance(given, list | tuple | str):
+                self.parsed = True
+                self.calls.found()
         elif name == "set_defaults":
             self.defaults |= call.kwargs
         elif name == "__init__":
@@ -124,7 +129,7 @@ class Subparsers(Thing):
         if name == "add_subcommand" and isinstance(given, Parser):
             found = given
         else:
-            found = Parser(self.parser.library)
+            found = Parser(self.parser.calls, self.parser.library)
             found.call("__init__", call)
             found.description = call.text("description") or call.text("help")
         found.within = True
@@ -137,7 +142,7 @@ def make_parser(library: str) -> Handler:
     """The handler for the class of a library that is argparse's, or one like it."""
 
     def make(calls: Calls, call: Call) -> Parser:
-        parser = Parser(library)
+        parser = Parser(calls, library)
         parser.call("__init__", call)
         calls.records.append(parser)
         return parser

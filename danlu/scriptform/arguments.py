@@ -89,6 +89,8 @@ def _defaulted(option: Option, found: Argument, default: Any) -> Option:
         default = {"store_true": False, "store_false": True}.get(option.style)
         if found.action == "store_const":
             default = False
+        if option.positional and option.nargs == "*":
+            default = []
     if default == _NOTHING:
         return replace(option, computed="left out")
     if option.required and default is None:

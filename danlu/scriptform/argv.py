@@ -112,6 +112,16 @@ def _words(form: ScriptForm, options: list[Option], params: Mapping[str, Any]) -
     return [*positionals, *flags], []
 
 
+def _said(form: ScriptForm, option: Option, params: Mapping[str, Any]) -> list[str]:
+    """An option's words; none for a default that cannot be said, and needs not be."""
+    try:
+        return _flag_words(form, option, params)
+    except ValueError:
+        if option.required or option.computed or params[option.name] != option.default:
+            raise
+        return []
+
+
 def _flag_words(form: ScriptForm, option: Option, params: Mapping[str, Any]) -> list[str]:
     if option.name not in params:
         return []

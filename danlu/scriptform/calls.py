@@ -11,6 +11,9 @@ from danlu.scriptform.expressions import Expressions
 from danlu.scriptform.scope import Call, Class, Function, Scope, Thing
 from danlu.scriptform.values import Ref, Unknown, attempt, known
 
+AFTERWARDS = 3000
+"""Steps that are still looked at when a command line was read: another one may be read soon after."""
+
 
 class Calls(Expressions):
     """Evaluates calls.
@@ -24,6 +27,12 @@ class Calls(Expressions):
         super().__init__()
         self.handlers = handlers
         self.records: list[Any] = []
+        self.satisfied = False
+
+    def found(self) -> None:
+        """The script reads its command line here: what follows in it matters little."""
+        self.satisfied = True
+        self.effort = min(self.effort, AFTERWARDS)
 
     def arguments(self, node: ast.Call, scope: Scope) -> Call:
         """The values of a call's arguments; those behind a `*` or `**` that is not known are left out."""
@@ -31,7 +40,7 @@ class Calls(Expressions):
         for part in node.args:
             if isinstance(part, ast.Starred):
                 inner = self.value(part.value, scope)
-                args += inner if isinstance(inner, list | tuple) else []
+                args += inner if isinstance(inner, list | tuple) and len(inner) <= 1000 else []
             else:
                 args.append(self.value(part, scope))
         kwargs: dict[str, Any] = {}
@@ -103,7 +112,7 @@ class Calls(Expressions):
         thing: Any = Unknown()
         for root in sorted(kind.roots()):
             if root in self.handlers:
-                thing = self.handlers[root](self, Call([], {}, call.node, call.scope))
+                thing = self.handlers[root](self, call)
         if not isinstance(thing, Thing):
             thing = Thing()
         thing.kind = kind

@@ -133,12 +133,14 @@ def option_of(call: Call, *, positional: bool) -> Option | None:
         required = required is not False and default is _MISSING and option.nargs != "*"
     option = replace(option, required=required is True)
     if kwargs.get("is_flag") is True or off or kwargs.get("flag_value") is not None:
-        option = _flag(option, default)
-        default = False if default in (_MISSING, None) and option.style != "boolean_optional" else default
-        default = False if default is _MISSING else default
+        # One that is on already stays on: what its flag does differs from one release of click to the next.
+        option = replace(option, kind="boolean", style="boolean_optional" if off else "store_true")
+        default = False if default is _MISSING or (default is None and not off) else default
     elif kwargs.get("count") is True:
         option = replace(option, kind="integer", style="count")
         default = 0 if default is _MISSING else default
+    if default is _MISSING and option.kind == "list" and (option.style == "append" or option.nargs == "*"):
+        default = []
     if default is not _MISSING and not option.required:
         option = with_default(option, default, text)
     said = kwargs.get("help")
@@ -151,11 +153,11 @@ def _declared(words: list[str]) -> tuple[list[str], list[str], str]:
     off: list[str] = []
     name = ""
     for word in words:
-        if not word.startswith("-"):
+        if not word.lstrip(" /").startswith("-"):
             name = word
             continue
         first, slash, second = word.partition("/")
-        flags.append(first.strip())
+        flags += [first.strip()] if first.strip() else []
         if slash and second.strip():
             off.append(second.strip())
     if not name and flags:
@@ -211,12 +213,6 @@ def _type(given: Any, default: Any) -> ClickType:
     first = default[0] if isinstance(default, list | tuple) and default else default
     kind = kind_of_value(first)
     return ClickType(kind if given is None and kind is not None and kind != "list" else "text")
-
-
-def _flag(option: Option, default: Any) -> Option:
-    if option.off:
-        return replace(option, kind="boolean", style="boolean_optional")
-    return replace(option, kind="boolean", style="store_false" if default is True else "store_true")
 
 
 def _choice(calls: Calls, call: Call) -> Any:

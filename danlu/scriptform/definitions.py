@@ -13,8 +13,8 @@ from danlu.scriptform.scope import Call, Class, Function, Scope, Thing
 from danlu.scriptform.source import Source
 from danlu.scriptform.values import Ref
 
-MOST_MODULES = 40
-"""Modules beside a script that are read with it."""
+MOST_CHARACTERS = 1_000_000
+"""Of the modules beside a script that are read with it."""
 
 Find = Callable[[str], str | None]
 """The source of a module that stands beside the script, by its dotted name; None where there is none."""
@@ -28,6 +28,7 @@ class Definitions(Calls):
         self.find = find
         self.modules: dict[str, Scope | None] = {}
         self.defined: list[Function] = []
+        self._room = MOST_CHARACTERS
 
     @abstractmethod
     def block(self, body: list[ast.stmt], scope: Scope) -> None:
@@ -39,7 +40,6 @@ class Definitions(Calls):
 
     def _import(self, node: ast.Import, scope: Scope) -> None:
         for alias in node.names:
-            self.module(alias.name)
             if alias.asname:
                 scope.names[alias.asname] = Ref(alias.name)
             else:
@@ -47,48 +47,48 @@ class Definitions(Calls):
                 scope.names[first] = Ref(first)
 
     def _importfrom(self, node: ast.ImportFrom, scope: Scope) -> None:
-        name, module = self._source_of(node, scope)
+        name = self._source_of(node, scope)
         for alias in node.names:
             if alias.name == "*":
+                module = self.module(name)
                 scope.names.update(module.names if module else {})
-                continue
-            scope.names[alias.asname or alias.name] = self.member(
-                f"{name}.{alias.name}" if name else alias.name
-            )
+            else:
+                # Looked up when it is used: most of what is imported has nothing to do with the command line.
+                whole = f"{name}.{alias.name}" if name else alias.name
+                scope.names[alias.asname or alias.name] = Ref(whole)
 
-    def _source_of(self, node: ast.ImportFrom, scope: Scope) -> tuple[str, Scope | None]:
+    def _source_of(self, node: ast.ImportFrom, scope: Scope) -> str:
         """The module of a `from … import`, by its whole name."""
         name = node.module or ""
         if not node.level:
-            return name, self.module(name)
+            return name
         parts = [] if scope.module == "__main__" else scope.module.split(".")
         # A package's own module is one level further down than a module in it.
+        whole = ""
         for count in (len(parts) - node.level + 1, len(parts) - node.level):
             whole = ".".join([*parts[: max(count, 0)], *([name] if name else [])])
-            if (module := self.module(whole)) is not None:
-                return whole, module
-        return whole, None
+            if self.find is not None and whole and self.find(whole) is not None:
+                break
+        return whole
 
     def member(self, dotted: str) -> Any:
-        """What a dotted name of a module stands for."""
-        if dotted in self.modules and self.modules[dotted] is not None:
-            return Ref(dotted)
+        """What a dotted name of a module stands for, where that module stands beside the script."""
         name, _, last = dotted.rpartition(".")
-        module = self.modules.get(name)
-        if module is not None and last in module.names:
-            return module.names[last]
-        if module is not None or not name:
-            self.module(dotted)
-        return Ref(dotted)
+        module = self.module(name) if name and self.find is not None else None
+        if module is None or last not in module.names:
+            return Ref(dotted)
+        found = module.names[last]
+        return self.member(found.name) if isinstance(found, Ref) and found.name != dotted else found
 
     def module(self, name: str) -> Scope | None:
         """A module beside the script, read like the script; None where there is none."""
-        if name in self.modules or self.find is None or not name or len(self.modules) >= MOST_MODULES:
+        if name in self.modules or self.find is None:
             return self.modules.get(name)
         self.modules[name] = None
-        text = self.find(name)
+        text = self.find(name) if self._room > 0 else None
         if text is None:
             return None
+        self._room -= len(text)
         try:
             scope = Scope(Source(text, name), module=name)
         except ScriptError:

@@ -49,7 +49,7 @@ class Dialect:
 
 TYRO = Dialect("tyro", dashes=True, dotted=True, boolean="pair", none="None", repeat="*", by_name=True)
 TRANSFORMERS = Dialect("HfArgumentParser")
-SIMPLE = Dialect("simple-parsing", repeat="*")
+SIMPLE = Dialect("simple-parsing", repeat="*", by_name=True)
 TAP = Dialect("typed-argument-parser", boolean="switch", repeat="*", both=False)
 PYRALLIS = Dialect("pyrallis", dotted=True, boolean="word", words=("true", "false"), repeat="", both=False)
 JSONARGPARSE = Dialect(
@@ -127,8 +127,8 @@ def add_field(
     draft.add(replace(option_of(field, dialect, prefix), group=group, subcommand=subcommand))
 
 
-def _choose(name: str, several: tuple[Class, ...], instance: Thing | None) -> str:
-    listed = ", ".join(item.node.name for item in several)
+def _choose(name: str, several: tuple[tuple[str, Class], ...], instance: Thing | None) -> str:
+    listed = ", ".join(item.node.name for _, item in several)
     here = f"; the form shows {instance.kind.node.name}" if instance is not None and instance.kind else ""
     return f"{name} is one of {listed}, chosen by a subcommand in the arguments{here}."
 

@@ -45,7 +45,7 @@ class Draft:
         if len({option.group for option in options}) == 1:
             options = [replace(option, group="") for option in options]
         return ScriptForm(
-            kind=kind,
+            kind=kind if options else "none",
             options=tuple(options),
             summary=summary,
             subcommands=subcommands,

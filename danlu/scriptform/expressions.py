@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from danlu.scriptform import values
-from danlu.scriptform.scope import Class, Enough, Function, Scope, Thing
+from danlu.scriptform.scope import Alias, Class, Enough, Function, Scope, Thing
 from danlu.scriptform.values import MOST, Ref, Unknown, attempt, known
 
 EFFORT = 200_000
@@ -59,7 +59,8 @@ class Expressions(ABC):
         return Unknown() if isinstance(node.value, complex) or node.value is ... else node.value
 
     def _name_value(self, node: ast.Name, scope: Scope) -> Any:
-        return scope.get(node.id)
+        found = scope.get(node.id)
+        return self.member(found.name) if isinstance(found, Ref) else found
 
     def _attribute_value(self, node: ast.Attribute, scope: Scope) -> Any:
         owner = self.value(node.value, scope)
@@ -101,6 +102,10 @@ class Expressions(ABC):
         left, right = self.value(node.left, scope), self.value(node.right, scope)
         if isinstance(node.op, ast.Div) and isinstance(left, str) and isinstance(right, str):
             return values.FUNCTIONS["pathlib.Path"](left, right)
+        if isinstance(node.op, ast.BitOr) and any(
+            isinstance(part, Class | Alias | Ref) for part in (left, right)
+        ):
+            return Alias(node, scope)
         return values.binary(node.op, left, right)
 
     def _unaryop_value(self, node: ast.UnaryOp, scope: Scope) -> Any:
@@ -138,7 +143,7 @@ class Expressions(ABC):
         for part in node.elts:
             if isinstance(part, ast.Starred):
                 inner = self.value(part.value, scope)
-                if not isinstance(inner, list | tuple | range | dict) or len(inner) > MOST:
+                if not isinstance(inner, list | tuple | range | dict) or len(inner) + len(found) > MOST:
                     return Unknown()
                 found += inner
             else:
@@ -164,6 +169,8 @@ class Expressions(ABC):
 
     def _subscript_value(self, node: ast.Subscript, scope: Scope) -> Any:
         owner = self.value(node.value, scope)
+        if isinstance(owner, Ref):
+            return Alias(node, scope)
         if isinstance(node.slice, ast.Slice):
             parts = [
                 self.value(p, scope) if p else None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import replace
 from typing import Any
 
-from danlu.scriptform.annotations import annotation_of
+from danlu.scriptform.annotations import Subcommand, annotation_of
 from danlu.scriptform.argparses import Parser
 from danlu.scriptform.calls import Calls, Handler
 from danlu.scriptform.dialects import (
@@ -123,6 +122,7 @@ def _reads(dialect: Dialect, target: str) -> Handler:
         default = call.kwargs.get("default", MISSING)
         record = Reads(dialect, targets, default, call.text("description"))
         calls.records.append(record)
+        calls.found()
         only = next(iter(targets.values()), None)
         # The script goes on with what was read: a function is called with it.
         if isinstance(only, Function) and len(targets) == 1:
@@ -151,17 +151,12 @@ def _targets(calls: Calls, call: Call, value: Any, node: ast.expr | None) -> dic
         return {item.name: item for item in own if not item.name.startswith("_")}
     said = annotation_of(calls, node, call.scope)
     if said.several:
-        return {_kebab(item.node.name): item for item in said.several}
+        return dict(said.several)
     return {"": said.nested} if said.nested is not None else {}
 
 
 def _called(item: Class | Function) -> str:
     return item.node.name if isinstance(item, Class) else item.name
-
-
-def _kebab(name: str) -> str:
-    """A class's name as a subcommand: TrainConfig is train-config."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).replace("_", "-").lower()
 
 
 def _wrap(calls: Calls, call: Call) -> Any:
@@ -175,7 +170,7 @@ def _wrap(calls: Calls, call: Call) -> Any:
 
 
 def _transformers(calls: Calls, call: Call) -> Any:
-    parser = Parser("transformers")
+    parser = Parser(calls, "transformers")
     parser.call("__init__", call)
     given = call.get(0, "dataclass_types")
     given = list(given) if isinstance(given, list | tuple) else [given]
@@ -211,6 +206,11 @@ def _tyro_arg(calls: Calls, call: Call) -> Any:
     return TyroArg(call.text("name"), listed, call.text("help"))
 
 
+def _tyro_subcommand(calls: Calls, call: Call) -> Any:
+    given = call.get(0, "name")
+    return Subcommand(given if isinstance(given, str) else "")
+
+
 def _tell(note: str) -> Handler:
     def handle(calls: Calls, call: Call) -> Any:
         calls.records.append(Told(note))
@@ -228,6 +228,7 @@ HANDLERS: dict[str, Handler] = {
     "tyro.cli": _reads(TYRO, "f"),
     "tyro.extras.subcommand_cli_from_dict": _reads(TYRO, "subcommands"),
     "tyro.conf.arg": _tyro_arg,
+    "tyro.conf.subcommand": _tyro_subcommand,
     "transformers.HfArgumentParser": _transformers,
     "transformers.hf_argparser.HfArgumentParser": _transformers,
     "trl.TrlParser": _transformers,

@@ -14,6 +14,7 @@ from typing import Any
 
 from danlu.scriptform.calls import Handler
 from danlu.scriptform.definitions import Definitions, Find
+from danlu.scriptform.expressions import EFFORT
 from danlu.scriptform.scope import Class, Enough, Function, Scope, Thing
 from danlu.scriptform.source import Source
 from danlu.scriptform.values import Unknown, binary, known
@@ -57,7 +58,8 @@ class Reader(Definitions):
         try:
             self.branch(self.scope.source.tree.body, self.scope)
         except (Enough, RecursionError):
-            self.spent = True
+            self.spent = not self.satisfied
+        self.effort = EFFORT
 
     def read_function(self, function: Function) -> None:
         """Read a function that nothing has called, with unknown arguments; methods of a class share one instance."""
@@ -68,7 +70,8 @@ class Reader(Definitions):
         try:
             self.enter(function, [], {})
         except (Enough, RecursionError):
-            self.spent = True
+            self.spent = not self.satisfied
+        self.effort = EFFORT
 
     def enter(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """The result of calling a function of the script."""
@@ -88,7 +91,11 @@ class Reader(Definitions):
         things = [item for item in found if not known(item) and not isinstance(item, Unknown)]
         if things:
             return things[-1]
-        same = found and all(type(item) is type(found[0]) and item == found[0] for item in found)
+        same = (
+            known(found)
+            and found
+            and all(type(item) is type(found[0]) and item == found[0] for item in found)
+        )
         return found[0] if same else Unknown()
 
     def block(self, body: list[ast.stmt], scope: Scope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from danlu.scriptform.definitions import Find
 from danlu.scriptform.fields import FIELD_HANDLERS
 from danlu.scriptform.model import ScriptForm
 from danlu.scriptform.reader import Reader
-from danlu.scriptform.scope import Function
+from danlu.scriptform.scope import Enough, Function
 from danlu.scriptform.source import Source
 
 _HANDLERS = {
@@ -25,6 +26,7 @@ _HANDLERS = {
 }
 _TELLING = ("add_argument", "ArgumentParser", "parse_args", "HfArgumentParser", "tyro", "cli", "Fire", "CLI")
 """A function that mentions one of these has to do with the command line."""
+_MOST_UNCALLED = 20
 
 
 def read_form(source: str, filename: str = "train.py", *, find: Find | None = None) -> ScriptForm:
@@ -43,34 +45,50 @@ def read_form(source: str, filename: str = "train.py", *, find: Find | None = No
     reader = Reader(parsed, _HANDLERS, find)
     reader.read()
     form = _found(reader)
-    if form is None and not reader.spent:
-        for function in _uncalled(reader):
+    if (form is None or not form.options) and not reader.spent:
+        for function in itertools.islice(_uncalled(reader), _MOST_UNCALLED):
             reader.read_function(function)
-        form = _found(reader)
-    if form is None and not any(isinstance(record, libraries.Told) for record in reader.records):
+        form = _found(reader) or form
+    if form is None and not _reads(reader):
         form = constants_form(parsed)
-    if form is None:
-        form = ScriptForm(kind="none", notes=tuple(_why(reader)))
-    elif reader.spent:
-        form = replace(
-            form, notes=(*form.notes, "The script is long; what follows after its first part was not read.")
-        )
+    if form is None or not form.options:
+        return ScriptForm(kind="none", notes=(*_why(reader), *(form.notes if form else ())))
+    if reader.spent:
+        note = "The script is long; what follows after its first part was not read."
+        return replace(form, notes=(*form.notes, note))
     return form
 
 
+def _reads(reader: Reader) -> bool:
+    """Whether it reads its command line in a way that is known, though no option of it could be read."""
+    return any(
+        isinstance(record, libraries.Told | libraries.Reads) or (isinstance(record, Parser) and record.parsed)
+        for record in reader.records
+    )
+
+
 def _found(reader: Reader) -> ScriptForm | None:
-    """The form of what was seen so far; None where there is none."""
+    """The form of what was seen so far; None where there is none, or where it is beyond all measure."""
+    try:
+        return _form_of(reader)
+    except (Enough, RecursionError):
+        reader.spent = True
+        return None
+
+
+def _form_of(reader: Reader) -> ScriptForm | None:
     for record in reader.records:
         if isinstance(record, libraries.Reads):
             form = libraries.form_of(reader, record)
             if form is not None:
                 return form
     parsers = [record for record in reader.records if isinstance(record, Parser)]
-    form = argforms.form_of(reader, argforms.chosen(parsers))
-    form = form or clicks.form_of([record for record in reader.records if isinstance(record, clicks.Command)])
-    return form or typers.form_of(
-        reader, [record for record in reader.records if isinstance(record, typers.App)]
-    )
+    commands = [record for record in reader.records if isinstance(record, clicks.Command)]
+    apps = [record for record in reader.records if isinstance(record, typers.App)]
+    form = argforms.form_of(reader, argforms.chosen(parsers)) if parsers else None
+    if form is None or not form.options:
+        form = clicks.form_of(commands) or typers.form_of(reader, apps) or form
+    return form
 
 
 def _uncalled(reader: Reader) -> Iterable[Function]:

@@ -103,6 +103,14 @@ class Class:
         return None
 
 
+class Alias:
+    """A type that is written as an expression and has a name: `Commands = A | B`."""
+
+    def __init__(self, node: ast.expr, scope: Scope) -> None:
+        self.node = node
+        self.scope = scope
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call in the script: the values of its arguments, and where it stands."""

@@ -89,6 +89,8 @@ class Source:
 def _parse(text: str, filename: str) -> ast.Module:
     if len(text) > MAX_CHARACTERS:
         raise ScriptError(f"is longer than {MAX_CHARACTERS} characters")
+    if (place := text.find("\0")) >= 0:
+        raise ScriptError("has a null byte, which no Python source has", text.count("\n", 0, place) + 1, 1)
     try:
         # Warnings of a script's odd escapes are its own affair, and switching them off is not safe among threads.
         with _PARSING, warnings.catch_warnings():
@@ -102,6 +104,4 @@ def _parse(text: str, filename: str) -> ast.Module:
         line = text.count("\n", 0, error.start) + 1
         raise ScriptError("has a lone surrogate, which is no character", line, 1) from None
     except ValueError as error:
-        place = text.find("\0")
-        line = text.count("\n", 0, place) + 1 if place >= 0 else 0
-        raise ScriptError(str(error), line, 1 if line else 0) from None
+        raise ScriptError(str(error)) from None

@@ -78,12 +78,21 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 
 def known(value: Any) -> bool:
-    """Whether it is a plain value, or a collection of such."""
-    if isinstance(value, PLAIN):
-        return True
-    if isinstance(value, list | tuple | set | frozenset | range):
-        return all(known(item) for item in value)
-    return isinstance(value, dict) and all(known(key) and known(item) for key, item in value.items())
+    """Whether it is a plain value, or a collection of such, that is not too large to be looked at."""
+    todo = [value]
+    weight = 0
+    while todo:
+        item = todo.pop()
+        weight += 1 + len(item) // 10 if isinstance(item, str | bytes) else 1
+        if weight > 2 * MOST:
+            return False  # a list that holds another one twice, forty times over, has no end
+        if isinstance(item, list | tuple | set | frozenset):
+            todo += item
+        elif isinstance(item, dict):
+            todo += [*item.keys(), *item.values()]
+        elif not isinstance(item, (*PLAIN, range)):
+            return False
+    return True
 
 
 def binary(kind: ast.operator, left: Any, right: Any) -> Any:
@@ -239,7 +248,7 @@ _DICT = frozenset({"keys", "values", "items", "get"})
 def method(value: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """The result of a harmless method of a text, dict or list; Unknown for any other."""
     if isinstance(value, str) and known(args) and not kwargs:
-        if name in _TEXT:
+        if name in _TEXT and (name != "replace" or len(value) * sum(map(len, map(str, args))) <= 100 * MOST):
             return attempt(lambda: getattr(value, name)(*args))
         if name == "join" and len(args) == 1:
             return attempt(lambda: value.join(args[0]))
