@@ -8,7 +8,8 @@ Imports neither torch nor the server: the server, the command line and the worke
 """
 
 from danlu.scriptform.argread import params_of
-from danlu.scriptform.argv import changes, check, command, defaults
+from danlu.scriptform.argv import changes, command, defaults
+from danlu.scriptform.checking import check
 from danlu.scriptform.constants import patch_constants
 from danlu.scriptform.model import Option, ScriptError, ScriptForm
 from danlu.scriptform.reading import read_form
