@@ -36,31 +36,3 @@ class SnapshotDetails(SnapshotOut):
     """Uploaded code with its files."""
 
     listing: list[SnapshotFile]
-
-
-class CodeLine(Answer):
-    """A line of a source file."""
-
-    line: int
-    text: str
-
-
-class FrameOut(Answer):
-    """A frame of a traceback."""
-
-    file: str = Field(description="As the traceback names it.")
-    line: int
-    function: str
-    snapshot_path: str | None = Field(description="Its path in the run's own code; null for a library's.")
-    context: list[CodeLine] = Field(
-        description="The failing line; of the run's own code with those around it."
-    )
-
-
-class TracebackOut(Answer):
-    """What a run died of, as its output says."""
-
-    type: str
-    message: str
-    frames: list[FrameOut] = Field(description="From the outermost to where it was raised.")
-    text: str = Field(description="The whole, with what it was chained to.")
