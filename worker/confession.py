@@ -80,18 +80,29 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 def _disk_note(run_dir: Path) -> str:
     """What is used up on the disk; empty when there is room."""
-    disk = os.statvfs(run_dir)
+    try:
+        disk = os.statvfs(run_dir)
+    except OSError:  # the run has removed its folder
+        return ""
     if disk.f_files and not disk.f_favail:
         return " (no inodes are left on this disk)"
     free = disk.f_bavail * disk.f_frsize
     return f" ({free >> 20} MiB are left on this disk)" if free < 64 << 20 else ""
 
 
-def write_outcome(spec: LaunchSpec, reason: Reason, detail: str | None, stop: Stop) -> None:
-    """Write `outcome.json`: the reason, one line of detail, and whether the run was told to stop, and heard it."""
+def write_outcome(
+    spec: LaunchSpec, reason: Reason, detail: str | None, stop: Stop, *, provisional: bool = False
+) -> None:
+    """Write `outcome.json`: the reason, one line of detail, and whether the run was told to stop, and heard it.
+
+    Args:
+        provisional: it holds only where the run ends with an exit code before it is taken back.
+    """
     text = None if detail is None else " ".join(detail.split())[:_DETAIL]
     value: dict[str, Any] = {"attempt": spec.attempt, "reason": reason, "detail": text, "stopped": stop.asked}
     value["unheard"] = reason is Reason.COMPLETED and not stop.heard
+    if provisional:
+        value["provisional"] = True
     with contextlib.suppress(OSError):  # a full disk: the exit code and the log remain
         write_whole(spec.run_dir / OUTCOME_FILE, json.dumps(value))
 

@@ -15,10 +15,12 @@ _OOM = re.compile(
     rb"CUDA out of memory|OutOfMemoryError|\bMemoryError\b|std::bad_alloc|can't allocate memory|Cannot allocate memory"
 )
 _DISK = re.compile(rb"No space left on device|Disk quota exceeded")
+_ERROR = re.compile(r"(error|fatal[\w ]*)\b|[\u00d7\u2570]", re.IGNORECASE)
 # What a run may say about itself; the rest is not its to judge.
 _OWN = frozenset({
     Reason.COMPLETED, Reason.EXCEPTION, Reason.OUT_OF_MEMORY, Reason.DISK_FULL, Reason.NON_FINITE_LOSS,
     Reason.BAD_PARAMS, Reason.BAD_DEVICE, Reason.CHECKPOINT_UNREADABLE,
+    Reason.BAD_ENVIRONMENT,
 })  # fmt: skip
 
 
@@ -121,7 +123,11 @@ def _said(facts: Facts) -> tuple[Reason, str | None] | None:
     own = facts.own
     if own.get("attempt") != facts.attempt or own.get("reason") not in _OWN:
         return None
+    if own.get("provisional") and (not isinstance(facts.ended, Exited) or facts.ended.status <= 0):
+        return None
     detail = own.get("detail")
+    if detail and own.get("provisional"):
+        detail = f"{detail}: {_complaint(facts.log_tail)}"
     return Reason(own["reason"]), clean(detail) if detail else None
 
 
@@ -146,6 +152,13 @@ def _by_status(
     if ended.log_trouble and _DISK.search(ended.log_trouble.encode()):
         return Reason.DISK_FULL, f"{sentence}; its log could not be written: {clean(ended.log_trouble)}"
     return plain, sentence
+
+
+def _complaint(text: bytes) -> str:
+    """The line in which a tool says what is wrong: the last that begins like an error, else the last there is."""
+    lines = [line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR.match(line)]
+    return (errors or lines or ["it said nothing"])[-1]
 
 
 def _line_around(text: bytes, place: int) -> str:

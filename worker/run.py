@@ -3,14 +3,9 @@
 Exit codes: 0 the recipe returned, 1 it failed (`outcome.json` says how), else what it gave to `sys.exit`.
 """
 
-import atexit
-import contextlib
 import faulthandler
-import io
 import signal
 import sys
-import threading
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +15,7 @@ from app.runs.words import Reason
 from danlu import running
 from danlu.recipe import Recipe, RunContext, load_recipes
 from danlu.statusfile import StatusFile
-from worker import together
+from worker import script, together
 from worker.confession import (
     BadParamsError,
     DeviceMissingError,
@@ -29,13 +24,17 @@ from worker.confession import (
     print_traceback,
     write_outcome,
 )
+from worker.leaving import leave
+from worker.stdio import open_output
 from worker.spec import OUTCOME_FILE, RECIPE_MODULES, LaunchSpec
 from worker.torchsetup import prepare_torch
 
 
 def main(spec: LaunchSpec) -> int:
     """Run the attempt in this process and return its exit code."""
-    _open_output()
+    if spec.snapshot_dir is not None:
+        return script.main(spec)
+    open_output()
     faulthandler.enable()  # a segfault leaves its Python stack in the log
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.ask())
@@ -45,7 +44,8 @@ def main(spec: LaunchSpec) -> int:
         code = _run(spec, status, stop)
     finally:
         status.flush()
-    return _leave(code)
+    leave()
+    return code
 
 
 def _run(spec: LaunchSpec, status: StatusFile, stop: Stop) -> int:
@@ -110,38 +110,3 @@ def _validated(recipe: Recipe, params: Mapping[str, Any]) -> Any:
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise BadParamsError("; ".join(lines)) from error
-
-
-class _WholeWrites(io.FileIO):
-    """Unbuffered, as `python -u`, but a signal in the middle of a long write does not lose the rest."""
-
-    def write(self, data: Any, /) -> int:
-        view = memoryview(data).cast("B")
-        done = 0
-        while done < len(view):
-            done += super().write(view[done:]) or 0
-        return done
-
-
-def _open_output() -> None:
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for the life of the process
-    for name, fd in (("stdout", 1), ("stderr", 2)):
-        raw = _WholeWrites(fd, "w", closefd=False)
-        stream = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
-
-
-def _leave(code: int) -> int:
-    """What Python does at its end, except for tearing down modules: torch's teardown may crash a run that succeeded."""
-    try:
-        for thread in threading.enumerate():  # the recipe's own, which a script would wait for as well
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
-        atexit._run_exitfuncs()  # noqa: SLF001
-    except BaseException:  # noqa: BLE001 - the run's result stands already
-        traceback.print_exc()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    return code

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from app.runs.logfile import LogWriter
 from worker import process
+from worker.farm import Farm, lay_out
 from worker.fence import Fence, Renewals, steady
 from worker.spec import LaunchSpec
 
@@ -51,6 +52,12 @@ def serve(channel: socket.socket, spec: LaunchSpec, mark_address: int | None) ->
         os._exit(1)
     if spec.attempt > 1:
         log.write(f"--- attempt {spec.attempt} ---\n".encode())
+    try:
+        farm = lay_out(spec)
+    except OSError as error:
+        log.close()
+        _tell(channel, "failed", detail=f"the code cannot be laid out: {error}", number=error.errno)
+        os._exit(1)
     read_end, write_end = os.pipe()
     with contextlib.suppress(OSError, AttributeError):  # only makes pumping cheaper
         fcntl.fcntl(read_end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -63,7 +70,7 @@ def serve(channel: socket.socket, spec: LaunchSpec, mark_address: int | None) ->
         _become_run(spec, write_end, parent)
     os.close(write_end)
     os.nice(5)  # a flood of output must not take time from what is trained
-    _Keeper(channel, spec, pid, read_end, wake_read, log).keep()
+    _Keeper(channel, spec, pid, read_end, wake_read, log, farm).keep()
     os._exit(0)
 
 
@@ -81,8 +88,16 @@ class _Keeper:
     """One attempt, from the fork to the report."""
 
     def __init__(
-        self, channel: socket.socket, spec: LaunchSpec, pid: int, output: int, wake: int, log: LogWriter
+        self,
+        channel: socket.socket,
+        spec: LaunchSpec,
+        pid: int,
+        output: int,
+        wake: int,
+        log: LogWriter,
+        farm: Farm,
     ) -> None:
+        self.farm = farm
         self.channel, self.pid, self.output, self.wake, self.log = channel, pid, output, wake, log
         self.renewals = Renewals(spec.fence_after, spec.fence_kill_after, steady())
         self.status: int | None = None
@@ -113,6 +128,7 @@ class _Keeper:
         while self._pump():
             pass
         self.log.close()
+        self.farm.clear()
         _tell(
             self.channel,
             "exit",
@@ -168,6 +184,7 @@ class _Keeper:
         while self._pump():
             pass
         self.log.close()
+        self.farm.clear()
         os._exit(1)
 
     def _stop(self, grace: float) -> None:

@@ -9,6 +9,7 @@ LAUNCH_FILE = Path(".danlu") / "launch.json"
 STATUS_FILE = Path(".danlu") / "status.json"
 OUTCOME_FILE = Path(".danlu") / "outcome.json"
 RECIPE_MODULES = ("worker.recipes",)
+_PATHS = ("run_dir", "recipes_dir", "snapshot_dir")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,19 @@ class LaunchSpec:
     processes: int = 1
     """How many train together; on CUDA there are as many devices in `visible_devices`."""
     env: dict[str, str] = field(default_factory=dict)
+    snapshot_dir: Path | None = None
+    """The code of a script run; None: a recipe is run."""
+    entrypoint: str = ""
+    """Of the script, relative to the snapshot; with the environment `shell`, a command line."""
+    args: list[str] = field(default_factory=list)
+    environment_name: str = "worker"
+    """What runs the script: worker, cold, uv, shell or `venv:NAME`."""
+    python: str | None = None
+    """Path of the interpreter of `venv:NAME`; None: no such environment is registered."""
+    constants: dict[str, Any] = field(default_factory=dict)
+    """UPPER_CASE names of the script that are given other values."""
+    record: dict[str, Any] = field(default_factory=dict)
+    """What the supervisor knows of the environment: host, GPUs, git."""
     log_limit: int = 64 << 20
     fence_after: float = 40.0
     """Without a renewal for so long the attempt is asked to stop …"""
@@ -65,16 +79,17 @@ class LaunchSpec:
         Raises:
             OSError: the folder cannot be written.
         """
-        values = {**asdict(self), "run_dir": str(self.run_dir), "recipes_dir": str(self.recipes_dir)}
+        values = {
+            name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()
+        }
         write_whole(self.run_dir / LAUNCH_FILE, json.dumps(values))
 
 
 def load_spec(run_dir: Path) -> LaunchSpec:
     """Read what `LaunchSpec.save` wrote."""
     values = json.loads((run_dir / LAUNCH_FILE).read_bytes())
-    return LaunchSpec(
-        **{**values, "run_dir": Path(values["run_dir"]), "recipes_dir": Path(values["recipes_dir"])}
-    )
+    paths = {name: Path(values[name]) for name in _PATHS if values[name] is not None}
+    return LaunchSpec(**{**values, **paths})
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -27,7 +27,7 @@ from worker import process
 WARM_MODULES = (
     "numpy", "torch", "torch._dynamo", "torch.utils.tensorboard", "psutil", "threadpoolctl", "danlu.recipe", "danlu.board",
     "danlu.trainer", "danlu.keras", "danlu.callbacks", "danlu.metrics", "danlu.netsummary",
-    "worker.run", "worker.recipes",
+    "worker.run", "worker.script", "worker.recipes",
 )  # fmt: skip
 _FORK_FAILED = "the warm process cannot fork"
 
@@ -61,8 +61,15 @@ def warm_up(preload: list[str]) -> None:
         importlib.import_module(module)
     del os.environ["OPENBLAS_NUM_THREADS"]
     _faster_crc()
+    _survey()
     gc.collect()
     gc.freeze()  # collections in the forks leave the shared pages alone
+
+
+def _survey() -> None:
+    from worker import interpreters
+
+    interpreters.survey()
 
 
 def _faster_crc() -> None:
