@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from worker.devices import Device, threads_for
 from worker.launch import Exited, Handle, Lost
 from worker.news import News
 from worker.outcome import Asked, Facts
+from worker.queries import ScriptFacts
 from worker.spec import OUTCOME_FILE, STATUS_FILE, LaunchSpec
 
 _LOG_LINES = 200
@@ -67,11 +70,14 @@ class Attempt:
         )
 
 
-def make_ready(settings: Settings, claimed: Claimed, devices: tuple[Device, ...]) -> LaunchSpec:
+def make_ready(
+    settings: Settings, claimed: Claimed, devices: tuple[Device, ...], script: ScriptFacts | None = None
+) -> LaunchSpec:
     """Make the run's folder and what belongs in it, and say how the attempt is started.
 
     Args:
         devices: one, or a GPU for each of the run's processes.
+        script: what the database knows of a script run.
 
     Raises:
         OSError: the folder cannot be made or written.
@@ -81,8 +87,11 @@ def make_ready(settings: Settings, claimed: Claimed, devices: tuple[Device, ...]
     (folder / "checkpoints").mkdir(exist_ok=True)
     (folder / STATUS_FILE).unlink(missing_ok=True)
     (folder / OUTCOME_FILE).unlink(missing_ok=True)
-    _link_datasets(settings, folder)
-    definition = claimed.definition
+    definition, script = claimed.definition, script or ScriptFacts()
+    snapshot = definition["snapshot"]
+    code = None if snapshot is None else settings.snapshots_dir / snapshot
+    if code is None or not (code / "datasets").exists():  # else the name is the script's own
+        _link_datasets(settings, folder)
     if _write_once(folder / "run.json", definition):
         write_session_start(folder, definition["params"], group_name(definition))
     return LaunchSpec(
@@ -98,10 +107,28 @@ def make_ready(settings: Settings, claimed: Claimed, devices: tuple[Device, ...]
         threads=threads_for(devices[0], settings.threads, claimed.processes),
         processes=claimed.processes,
         env=definition["env"],
+        snapshot_dir=code,
+        entrypoint=definition["entrypoint"] or "",
+        args=definition["args"],
+        environment_name=definition["environment"],
+        python=script.python,
+        constants=script.constants,
+        record=_known(definition, devices),
         log_limit=settings.log_limit_mib << 20,
         fence_after=settings.fence_seconds,
         fence_kill_after=settings.fence_kill_seconds,
     )
+
+
+def _known(definition: dict[str, Any], devices: tuple[Device, ...]) -> dict[str, Any]:
+    """What the supervisor knows of the environment: the machine, the devices, where the code came from."""
+    return {
+        "host": socket.gethostname(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "device": devices[0].kind,
+        "devices": [device.name for device in devices],
+        "git": definition["git"],
+    }
 
 
 def group_name(definition: dict[str, Any]) -> str:

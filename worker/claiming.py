@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.clock import utcnow
 from app.config import Settings
@@ -16,6 +16,7 @@ from app.workers.queries import live_workers
 from worker.away import Politeness
 from worker.devices import Device, free_devices
 from worker.launch import Launcher
+from worker.queries import ScriptFacts, script_facts
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Found:
     claimed: Claimed
     devices: tuple[Device, ...]
     why: str = ""
+    script: ScriptFacts = field(default_factory=ScriptFacts)
 
 
 class Claimer:
@@ -97,7 +99,8 @@ class Claimer:
         with self._claims.guard(), self._database.write() as session:
             claimed = queue.claim(session, self._worker_id, free, utcnow())
             if claimed is not None:
-                found = Found(claimed, tuple(self._devices[name] for name in claimed.devices))
+                devices = tuple(self._devices[name] for name in claimed.devices)
+                found = Found(claimed, devices, script=script_facts(session, claimed.definition))
         # A claim whose commit failed is no claim; one that went through unheard is given back by the reconciliation.
         if found is None or self._claims.failing:
             return None

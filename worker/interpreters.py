@@ -1,16 +1,19 @@
 """What runs a script: the warm process's own Python, the same started anew, another environment's, uv's, or a shell."""
 
+import io
 import os
 import re
 import shlex
 import shutil
 import sys
+import tokenize
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from app.runs.words import Reason
+from danlu.scriptform import patch_constants
 from worker import outside, plain
 from worker.confession import Stop, write_outcome
 from worker.spec import LaunchSpec
@@ -64,12 +67,11 @@ def prepare(spec: LaunchSpec) -> None:
 
 
 def _patch(path: Path, constants: dict[str, Any]) -> None:
-    from danlu.scriptform import patch_constants
-
-    source = path.read_text(encoding="utf-8")
-    patched = patch_constants(source, constants)
+    source = path.read_bytes()
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    patched = patch_constants(source.decode(encoding), constants).encode(encoding)
     if patched != source:
-        path.write_text(patched, encoding="utf-8")
+        path.write_bytes(patched)
 
 
 def choose(spec: LaunchSpec) -> Start:

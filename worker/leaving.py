@@ -26,6 +26,7 @@ def leave(main: ModuleType | None = None) -> None:
             ending()
         except BaseException:  # noqa: BLE001 - the run's result stands already
             traceback.print_exc()
+    _flush()  # before anything is dropped: out of a cycle, a file may go before the buffer in front of it
     # A daemon thread that still works would find its globals gone, and say so.
     if main is not None and threading.active_count() == 1:
         _let_go(main)

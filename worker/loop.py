@@ -12,13 +12,12 @@ from app.clock import utcnow
 from app.config import Settings
 from app.db import Database
 from app.runs import queue
-from app.runs.queue import Claimed
 from app.runs.states import LostLease
 from app.runs.words import Reason
 from app.workers.queries import MetricSummary, report
 from worker.attempt import Attempt, make_ready
 from worker.away import Politeness
-from worker.claiming import Claimer
+from worker.claiming import Claimer, Found
 from worker.devices import Device
 from worker.endings import Ending, Recorder
 from worker.judge import Judge
@@ -215,15 +214,16 @@ class Work:
             return False
         self.heart.hold(found.claimed.run_id, found.claimed.token, lambda: None)
         if found.devices:
-            self._start(found.claimed, found.devices)
+            self._start(found)
         else:
             outcome = Outcome(Fate.FINISH, Reason.BAD_DEVICE, clean(found.why))
             self.recorder.add(Ending(found.claimed, outcome))
         return True
 
-    def _start(self, claimed: Claimed, devices: tuple[Device, ...]) -> None:
+    def _start(self, found: Found) -> None:
+        claimed, devices = found.claimed, found.devices
         try:
-            spec = make_ready(self.settings, claimed, devices)
+            spec = make_ready(self.settings, claimed, devices, found.script)
             news = News(spec.run_dir, spec.params)
             handle = self.launcher.submit(spec)
         except OSError as error:

@@ -48,7 +48,12 @@ def main() -> None:
         raise
     except BaseException:
         hook = sys.excepthook
-        sys.excepthook = lambda kind, error, frames: hook(kind, error, without(frames, __file__))
+
+        def report(kind: Any, error: Any, frames: Any) -> None:
+            frames = without(frames, __file__)
+            hook(kind, error.with_traceback(frames), frames)
+
+        sys.excepthook = report
         raise
 
 
@@ -110,7 +115,7 @@ class _Seeding:
         """Of `importlib.abc.MetaPathFinder`."""
         del target
         seed = self._waiting.pop(name, None)
-        if seed is None or path is not None:
+        if seed is None or path is not None or os.path.exists(os.path.join(sys.path[0], name)):
             return None
         if not self._waiting:
             sys.meta_path.remove(self)

@@ -25,8 +25,8 @@ from worker.confession import (
     write_outcome,
 )
 from worker.leaving import leave
-from worker.stdio import open_output
 from worker.spec import OUTCOME_FILE, RECIPE_MODULES, LaunchSpec
+from worker.stdio import open_output
 from worker.torchsetup import prepare_torch
 
 

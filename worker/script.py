@@ -19,8 +19,8 @@ from worker import interpreters, outside, plain
 from worker.confession import DeviceMissingError, Stop, classify, write_outcome
 from worker.interpreters import BadEnvironmentError
 from worker.leaving import leave
-from worker.stdio import open_output
 from worker.spec import OUTCOME_FILE, STATUS_FILE, LaunchSpec, write_whole
+from worker.stdio import open_output
 from worker.torchsetup import prepare_torch
 
 _ECHO_SECONDS = 5.0
@@ -124,8 +124,11 @@ def _report(error: BaseException, spec: LaunchSpec | None) -> None:
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, frames
     try:
         sys.excepthook(type(error), error, frames)
-    except BaseException:  # noqa: BLE001 - the script's hook may raise anything as well
-        traceback.print_exc()
+    except BaseException as broken:  # noqa: BLE001 - the script's hook may raise anything as well
+        print("Error in sys.excepthook:", file=sys.stderr)  # noqa: T201 - Python's own words
+        broken = broken.with_traceback(outside.without(broken.__traceback__, __file__))
+        traceback.print_exception(broken)
+        print("\nOriginal exception was:", file=sys.stderr)  # noqa: T201
         sys.__excepthook__(type(error), error, frames)
     del sys.last_type, sys.last_value, sys.last_traceback
 

@@ -18,7 +18,9 @@ class _WholeWrites(io.FileIO):
 
 def open_output() -> None:
     """Open `sys.stdin`, `sys.stdout` and `sys.stderr` anew on the descriptors 0, 1 and 2 of this fork."""
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # type: ignore[misc] # noqa: SIM115
+    nothing = io.FileIO(0, "r", closefd=False)
+    nothing.name = "<stdin>"
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BufferedReader(nothing), encoding="utf-8")  # type: ignore[misc]
     for name, fd in (("stdout", 1), ("stderr", 2)):
         raw = _WholeWrites(fd, "w", closefd=False)
         raw.name = f"<{name}>"

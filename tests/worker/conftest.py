@@ -256,3 +256,33 @@ def _started(
             if one.process.poll() is None:
                 one.process.kill()
                 one.process.wait()
+
+
+RunScript = Callable[..., Handle]
+
+
+@pytest.fixture
+def run_script(launcher: Launcher, recipes_dir: Path, tmp_path: Path) -> RunScript:
+    """Start a script: `run_script(source, "--lr", "1", _files={"util.py": …})`; other names with `_` change the spec."""
+
+    def start(source: str, *args: str, **changes: Any) -> Handle:
+        changes = {name[1:]: value for name, value in changes.items()}
+        entrypoint = changes.pop("entrypoint", "train.py")
+        number = len(list(tmp_path.glob("snapshot*")))
+        snapshot, run_dir = (
+            tmp_path / f"snapshot{number}",
+            changes.pop("run_dir", tmp_path / f"script{number}"),
+        )
+        for path, text in {entrypoint: source, **changes.pop("files", {})}.items():
+            file = snapshot / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+            file.chmod(0o444)
+        (run_dir / ".danlu").mkdir(parents=True, exist_ok=True)
+        spec = LaunchSpec(
+            run_id=7, attempt=1, run_dir=run_dir, recipe="", recipes_dir=recipes_dir, params={}, device="cpu",
+            snapshot_dir=snapshot, entrypoint=entrypoint, args=list(args), fence_after=600, fence_kill_after=610,
+        )  # fmt: skip
+        return launcher.submit(replace(spec, **changes))
+
+    return start
