@@ -9,16 +9,17 @@ from typing import Any, Self, Unpack
 
 import httpx
 
-from danlu.client import live, series
+from danlu.client import code, live, series
 from danlu.client.catalog import Catalog
 from danlu.client.fields import RunFields, as_body
 from danlu.client.groups import Queue, Sweep
 from danlu.client.live import LiveEvent
 from danlu.client.patience import PATIENCE, Patience
+from danlu.client.records import Json, Snapshot
 from danlu.client.run import Run
 from danlu.client.series import Series, XAxis
 from danlu.profile import Profile, load_profile
-from danlu.rest import Connection
+from danlu.rest import PAGE, Connection
 
 
 class Client(Catalog):
@@ -75,18 +76,19 @@ class Client(Catalog):
         params: Mapping[str, Any] | None = None,
         **fields: Unpack[RunFields],
     ) -> Run:
-        """Queue a run of a recipe, or of a script (`snapshot=`), and return it.
+        """Queue a run of a recipe, or of a script (`script=` or `snapshot=`), and return it.
 
         Args:
             experiment: its slug or name; made when it does not exist.
-            recipe: the recipe's name; None with a snapshot.
+            recipe: the recipe's name; None for a script.
             params: hyper-parameters; those left out get their defaults.
             fields: see `RunFields`.
 
         Raises:
             ApiError: 422 names each wrong field.
+            PackError: the script cannot be read, or its folder is too large.
         """
-        body = as_body({"experiment": experiment, "recipe": recipe, "params": params or {}, **fields})
+        body = self._body(experiment, recipe, params, fields)
         return Run(self._server, self._server.create("/runs", body, key=fields.get("idempotency_key")))
 
     def sweep(
@@ -107,9 +109,16 @@ class Client(Catalog):
             grid: param (or `seed`) -> its values; at most 500 runs in all.
             fields: as for `submit`.
         """
-        body = as_body({"experiment": experiment, "recipe": recipe, "params": params or {}, **fields})
+        body = self._body(experiment, recipe, params, fields)
         body["grid"] = {name: list(values) for name, values in grid.items()}
         return Sweep(self._server, self._server.create("/sweeps", body, key=fields.get("idempotency_key")))
+
+    def _body(
+        self, experiment: str, recipe: str | None, params: Mapping[str, Any] | None, fields: RunFields
+    ) -> Json:
+        said: Json = {"experiment": experiment, "recipe": recipe, "params": params or {}, **fields}
+        script = said.pop("script", None)
+        return as_body(said if script is None else code.with_script(self._server, Path(script), said))
 
     def run(self, run_id: int) -> Run:
         """One run, whole."""
@@ -124,6 +133,8 @@ class Client(Catalog):
         recipe: str | Sequence[str] | None = None,
         q: str | None = None,
         sweep: str | None = None,
+        snapshot: Snapshot | str | None = None,
+        entrypoint: str | None = None,
         sort: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Run]:
@@ -136,11 +147,14 @@ class Client(Catalog):
             recipe: only of this recipe, or one of these.
             q: text in the name or the notes.
             sweep: only those of this sweep.
+            snapshot: only those of this code.
+            entrypoint: only those of this script.
             sort: `-created`, `-metrics.acc/val`, `params.lr`, …; `-` for descending.
             limit: at most so many; None: all.
         """
         query = {
-            "experiment": experiment, "state": state, "tag": tag, "recipe": recipe, "q": q, "sweep": sweep, "sort": sort,
+            "experiment": experiment, "state": state, "tag": tag, "recipe": recipe, "q": q, "sweep": sweep,
+            "snapshot": snapshot.id if isinstance(snapshot, Snapshot) else snapshot, "entrypoint": entrypoint, "sort": sort,
         }  # fmt: skip
         for item in self._server.pages("/runs", query, limit=limit):
             yield Run(self._server, item)
@@ -170,15 +184,42 @@ class Client(Catalog):
 
     def queue(self) -> Queue:
         """What waits, in order, and whether the queue is paused."""
-        return Queue(self._server, self._server.json("GET", "/queue"))
+        first = self._server.json("GET", "/queue", params={"limit": PAGE})
+        if first.get("next") is not None:
+            first["items"] += self._server.pages("/queue", {"cursor": first["next"]})
+        return Queue(self._server, first)
 
     def pause_queue(self) -> None:
-        """Start no more runs until `resume_queue`; those that run go on."""
+        """Start no more runs until `resume_queue`; those that run go on. Needs the admin right."""
         self._server.send("POST", "/queue/pause", retry=True)
 
     def resume_queue(self) -> None:
-        """Start runs again."""
+        """Start runs again. Needs the admin right."""
         self._server.send("POST", "/queue/resume", retry=True)
+
+    # --- code
+
+    def upload(self, path: str | Path, *, entrypoint: str | None = None, alone: bool = False) -> Snapshot:
+        """Upload code for runs of scripts; what the server has already is not sent again.
+
+        Args:
+            path: a folder; or a script, whose folder is uploaded with it. What `.gitignore` and `.danluignore` name stays.
+            entrypoint: the script whose form `Snapshot.params_schema` describes; default: the script itself, or the likeliest.
+            alone: of a script, only the script.
+
+        Raises:
+            PackError: it cannot be read, or is too large.
+            ApiError: the server refused it: 403 without the submit-code right, 422 for a script that is no Python.
+        """
+        return code.upload(self._server, Path(path), entrypoint, alone=alone)
+
+    def snapshot(self, snapshot_id: str, *, entrypoint: str | None = None) -> Snapshot:
+        """Code that was uploaded, with its files in `listing`."""
+        return code.snapshot(self._server, snapshot_id, entrypoint)
+
+    def snapshot_file(self, snapshot_id: str, path: str) -> str:
+        """One file of it, as text."""
+        return code.file(self._server, snapshot_id, path)
 
     # --- live
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from danlu.client.records import Json, Snapshot
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
     from danlu.client.run import Run
 
 
-class RunFields(TypedDict, total=False):
-    """The optional fields of a submission; None leaves one out."""
+class CommonFields(TypedDict, total=False):
+    """What a submission and a clone may say; None leaves one out."""
 
     snapshot: Snapshot | str | None
     """What `Client.upload` returned, or its id: then a script is run instead of a recipe."""
@@ -45,7 +46,14 @@ class RunFields(TypedDict, total=False):
     """Default: drawn for each call. The same key with the same fields never queues a second run."""
 
 
-class RunChanges(RunFields, total=False):
+class RunFields(CommonFields, total=False):
+    """The optional fields of a submission."""
+
+    script: str | Path | None
+    """A script on this machine, or a folder: it is uploaded as `Client.upload` does, with what git says of it."""
+
+
+class RunChanges(CommonFields, total=False):
     """What a clone may have otherwise; None leaves it as it is."""
 
     experiment: str | None

@@ -250,22 +250,41 @@ class TensorBoard(Record):
     last_used = Of[datetime | None](time_of)
 
 
+class SnapshotFile(Record):
+    """One file of uploaded code."""
+
+    _shown = ("path", "size")
+    path = Of[str]()
+    size = Of[int]()
+    """Bytes."""
+    executable = Of[bool](default=False)
+
+
 class Snapshot(Record):
     """A folder of code that runs execute, named by its content."""
 
     _shown = ("id", "filename", "entrypoints")
     id = Of[str]()
+    files = Of[int]()
+    """How many."""
     size = Of[int]()
     """Bytes, unpacked."""
     filename = Of[str]()
-    """As it was uploaded."""
+    """As it was first uploaded."""
     entrypoints = Of[tuple[str, ...]](tuple, default=())
-    """Scripts that can be run, the likeliest first."""
-    params_schema = Of[Json](default={})
-    """JSON Schema of what the chosen (or first) entrypoint reads from its command line."""
+    """What can be run, the likeliest first."""
+    entrypoint = Of[str | None]()
+    """The one that was asked for, else the likeliest; the rest is about it."""
     form = Of[Json](default={})
+    """Its command line, as read from its source."""
+    params_schema = Of[Json](default={})
+    """JSON Schema of its params."""
+    command = Of[str | None]()
+    """How it is started, before any arguments."""
     known = Of[bool](default=False)
     """Whether the server had it already."""
+    listing = Of[tuple[SnapshotFile, ...]](many(SnapshotFile), default=())
+    """Its files, where the server was asked for it."""
 
 
 class Environment(Record):

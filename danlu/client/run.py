@@ -133,8 +133,8 @@ class Run(RunRecord):
         }
         if len(body) != 1:
             raise TypeError("move takes one of: 'top', 'bottom', before=run, behind=run")
-        self._server.send("POST", f"{self._path}/move", json=body, retry=True)
-        return self.refresh()
+        self.data = self._server.json("POST", f"{self._path}/move", json=body, retry=True)
+        return self
 
     def delete(self) -> None:
         """Remove it with its files, once it has ended."""
