@@ -43,7 +43,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals.update(static_url=static_url, version=metadata.version("danlu"))
+    env.globals.update(static_url=static_url, module_url=module_url, version=metadata.version("danlu"))
     return env
 
 
@@ -108,6 +108,11 @@ def static_url(path: str) -> str:
     """
     file = static_dir() / path
     return f"/static/{path}?v={_hash(file, file.stat().st_mtime_ns)}"
+
+
+def module_url(name: str) -> str:
+    """URL under which other modules import `static/js/NAME.js`, to ask for it early."""
+    return f"/static/js/{name}.js"
 
 
 @lru_cache(maxsize=1000)

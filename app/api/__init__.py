@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from app.api import docs, health, recipes, workers
+from app.compare.table import routes as table
 from app.experiments import routes as experiments
 from app.live import routes as live
 from app.metrics import routes as metrics
@@ -15,7 +16,7 @@ from app.tensorboard import routes as tensorboard
 __all__ = ["api_router", "health_router"]
 
 _ours = APIRouter(prefix="/api/v1")
-for _subject in (experiments, recipes, runs, routes_files, snapshots, queue, workers):
+for _subject in (experiments, recipes, runs, routes_files, table, snapshots, queue, workers):
     _ours.include_router(_subject.router)
 
 api_router = APIRouter()

@@ -168,9 +168,11 @@ def compare(request: Request, db: DbDep, settings: SettingsDep, ids: RunIds = ()
     differ = shapes.differing(shown)
     keys = differ + [key for key in shapes.all_params(shown) if key not in differ]
     tags = shapes.all_tags(shown)
+    slugs = list(dict.fromkeys(run["experiment"] for run in shown))
     return page(
-        request, "compare/index.html", nav="experiments", runs=shown, keys=keys, differing=differ, tags=tags
-    )
+        request, "compare/index.html", nav="experiments", runs=shown, keys=keys, differing=differ, tags=tags,
+        experiments=slugs,
+    )  # fmt: skip
 
 
 def _wants_part(request: Request) -> bool:

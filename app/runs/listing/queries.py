@@ -58,7 +58,7 @@ def list_runs(
     """
     now = now or utcnow()
     sqlite = session.get_bind().dialect.name == "sqlite"
-    statement = _filtered(run_rows(), query, sqlite=sqlite)
+    statement = _filtered(run_rows(), query, now, sqlite=sqlite)
     if query.cursor is not None:
         # All pages are cut at the moment of the first one, or runs would move while their durations grow.
         kinds = [key.kind for key in _sorted(statement, query.sort, now, sqlite=sqlite)[1]]
@@ -88,7 +88,7 @@ def _known_experiment(session: Session, query: RunListQuery, *, empty: bool) -> 
 
 
 def _filtered(
-    statement: Select[*tuple[Any, ...]], query: RunListQuery, *, sqlite: bool
+    statement: Select[*tuple[Any, ...]], query: RunListQuery, now: datetime, *, sqlite: bool
 ) -> Select[*tuple[Any, ...]]:
     if query.experiment is not None:
         statement = statement.where(Experiment.slug == query.experiment)
@@ -104,10 +104,33 @@ def _filtered(
         statement = statement.where(Run.sweep == query.sweep)
     for tag in query.tag:
         statement = statement.where(_has_tag(tag, sqlite=sqlite))
-    if query.q:
-        found = (contains(column, query.q, sqlite=sqlite) for column in (Run.name, Run.notes))
-        statement = statement.where(or_(*found))
-    return statement
+    return narrowed(statement, query.q, now, sqlite=sqlite)
+
+
+def narrowed(
+    statement: Select[*tuple[Any, ...]], q: str | None, now: datetime, *, sqlite: bool
+) -> Select[*tuple[Any, ...]]:
+    """The runs that a query finds.
+
+    Raises:
+        Invalid: it cannot be read; the message says where.
+    """
+    del now
+    if not q:
+        return statement
+    return statement.where(or_(*(contains(column, q, sqlite=sqlite) for column in (Run.name, Run.notes))))
+
+
+def ordered(
+    statement: Select[*tuple[Any, ...]], sort: str, now: datetime, *, sqlite: bool
+) -> Select[*tuple[Any, ...]]:
+    """The statement, sorted.
+
+    Raises:
+        Invalid: unknown sort.
+    """
+    statement, keys = _sorted(statement, sort, now, sqlite=sqlite)
+    return statement.order_by(*(key.column.desc() if key.descending else key.column.asc() for key in keys))
 
 
 def _has_tag(tag: str, *, sqlite: bool) -> Column:

@@ -1,0 +1,1 @@
+"""Thousands of runs in one columnar answer: `GET /api/v1/table`."""

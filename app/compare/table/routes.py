@@ -1,0 +1,42 @@
+"""GET /api/v1/table: the rows of the workbench, all at once."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from app.auth.deps import require
+from app.clock import utcnow
+from app.compare.table import answer, queries
+from app.compare.table.answer import TableOut
+from app.compare.table.request import TableQuery
+from app.deps import DbDep
+
+router = APIRouter(prefix="/table", tags=["runs"], dependencies=[Depends(require("read"))])
+HEADERS = {"Cache-Control": "private, no-cache"}
+"""A browser may keep the answer for itself, and asks each time whether it still holds."""
+
+
+@router.get("", response_model=TableOut, response_class=Response)
+def table(request: Request, query: Annotated[TableQuery, Query()], db: DbDep) -> Response:
+    """Every chosen run in columns, with its metric summaries; 304 for an `If-None-Match` that still holds."""
+    now = utcnow()
+    with db.read() as session:
+        mark = queries.mark(session, query, now)
+        tag = _etag(mark, request.url.query)
+        headers = HEADERS | {"ETag": tag}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        if query.only == "ids":
+            found = {"version": mark.version, "total": mark.runs, "ids": queries.ids(session, query, now)}
+            return Response(to_json(found), media_type="application/json", headers=headers)
+        names, rows = queries.core_rows(session, query, now)
+        metrics = queries.summaries(session, query, now)
+    return Response(answer.body(mark, names, rows, metrics), media_type="application/json", headers=headers)
+
+
+def _etag(mark: queries.Mark, asked: str) -> str:
+    text = f"{mark.runs} {mark.version} {mark.total_ms} {asked}"
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'

@@ -1,0 +1,87 @@
+// What of a workbench the address holds: for each key its default, and how it is read and written.
+// A list is joined with commas; a comma or a percent sign inside of an item is escaped, so that any name fits.
+
+const pack = (item) => String(item).replace(/[%,~]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+const unpack = (text) => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
+const text = (otherwise = "") => ({ otherwise, read: (value) => value, write: (value) => value });
+const oneOf = (...words) => ({ otherwise: words[0], read: (value) => (words.includes(value) ? value : undefined), write: (value) => value });
+const flag = () => ({ otherwise: false, read: (value) => value === "1", write: (value) => (value ? "1" : "0") });
+const number = (otherwise, low = -Infinity, high = Infinity) => ({
+  otherwise,
+  read: (value) => (value !== "" && Number.isFinite(Number(value)) ? Math.min(high, Math.max(low, Number(value))) : undefined),
+  write: String,
+});
+const list = (otherwise = []) => ({
+  otherwise,
+  read: (value) => (value ? value.split(",").map(unpack) : []),
+  write: (value) => value.map(pack).join(","),
+});
+const ids = () => ({
+  otherwise: [],
+  read: (value) => [...new Set(value.split(",").map(Number).filter((id) => Number.isSafeInteger(id) && id > 0))],
+  write: (value) => value.join(","),
+});
+/** Sizes by name: name~120,other~80. */
+const sizes = () => ({
+  otherwise: {},
+  read: (value) => Object.fromEntries(value.split(",").map((item) => item.split("~")).filter(([, size]) => Number(size) > 0).map(([name, size]) => [unpack(name), Number(size)])),
+  write: (value) => Object.entries(value).map(([name, size]) => `${pack(name)}~${Math.round(size)}`).join(","),
+});
+/** From and to, as in z=100~900. */
+const range = () => ({
+  otherwise: null,
+  read: (value) => {
+    const ends = value.split("~").map(Number);
+    return ends.length === 2 && ends.every(Number.isFinite) && ends[0] < ends[1] ? ends : undefined;
+  },
+  write: (value) => value.join("~"),
+});
+/** Ranges of several axes: lr~0.001~0.1,loss~~2; an open end is null. */
+const brushes = () => ({
+  otherwise: {},
+  read: (value) => Object.fromEntries(value.split(",").map((item) => item.split("~")).filter((parts) => parts.length === 3).map(([name, low, high]) => [unpack(name), [end(low), end(high)]])),
+  write: (value) => Object.entries(value).map(([name, [low, high]]) => `${pack(name)}~${low === null ? "" : pack(low)}~${high === null ? "" : pack(high)}`).join(","),
+});
+function end(value) {
+  if (value === "") return null;
+  return Number.isFinite(Number(value)) ? Number(value) : unpack(value);
+}
+
+/** Every key of the workbench's address. */
+export const KEYS = {
+  q: text(), // the filter
+  sort: text("-created"), // created, name, params.lr, metrics.loss/val.min …, a minus turns it round; a second one after a comma
+  cols: list(null), // columns in order; null: chosen by what differs
+  pin: list(), // columns that stay at the left, beside the name
+  w: sizes(), // widths of columns, px
+  group: text(), // column whose equal values are one row
+  diff: flag(), // only columns that differ
+  arch: flag(), // archived runs, too
+  sel: ids(), // ticked
+  hide: ids(), // not drawn
+  base: number(null, 1), // the baseline
+  pane: oneOf("charts", "params", "media", "diff", "seeds", "report"),
+  x: oneOf("step", "relative", "wall", "epoch"),
+  sm: number(0, 0, 0.99), // smoothing
+  smk: oneOf("ema", "gauss"),
+  logx: flag(),
+  logy: flag(),
+  out: flag(), // outliers ignored
+  z: range(), // zoom
+  f: text(), // filter of tags
+  pins: list(), // tags on top
+  step: number(null, 0), // of the media
+  band: oneOf("se", "sd", "ci", "none"),
+  pc: list(null), // axes of the parallel coordinates
+  br: brushes(),
+  sx: text(), // scatter
+  sy: text(),
+  metric: text(), // the metric that panes are about
+};

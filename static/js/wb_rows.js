@@ -1,0 +1,267 @@
+// The rows of a workbench: fetched once in columns, kept current by the live stream, filtered by the server (one
+// language everywhere) and sorted here.
+import { compareBy } from "./wb_columns.js";
+
+const FILTER_MS = 120;
+const SETTLE_MS = 400;
+
+/**
+ * Rows of runs. `ids` are those that are shown, in order.
+ *
+ * A row: {id, name, experiment, state, reason, phase, stopping, owner, recipe, entrypoint, device, seed, priority, tags,
+ * params, metrics: {tag: {last, min, max, step, nonfinite?}}, created_at, started_at, finished_at, updated_at (seconds
+ * since 1970 or null), duration_s (a getter), step, total, epoch, epochs, eta_s, colour, archived, sweep, group}
+ */
+export class RowStore {
+  ids = [];
+  /** Place of each shown run, by id. */
+  places = new Map();
+  /** What is wrong with the filter: {message, position}; null when it is understood. */
+  problem = null;
+  /** "loading", "ready" or "failed". */
+  phase = "loading";
+  /** Ids that the filter finds and that are held back until `reveal()`: they came by the stream. */
+  fresh = [];
+
+  #state;
+  #rows = new Map();
+  #found = null; // ids that the filter finds; null: all
+  #version = null;
+  #listeners = new Set();
+  #abort = new AbortController();
+  #asked = null;
+  #timer = 0;
+  #again = 0;
+  #shown = new Set();
+
+  constructor(state) {
+    this.#state = state;
+    const { signal } = this.#abort;
+    state.on("q", () => this.#filterSoon());
+    state.on("arch", () => this.load());
+    state.on("sort", () => this.#arrange("sort"));
+    for (const kind of ["experiment", "gone"]) {
+      document.body.addEventListener(`danlu:${kind}`, ({ detail }) => this.#heard(kind, detail), { signal });
+    }
+  }
+
+  /** Every row by id, also those that the filter leaves out. */
+  get all() {
+    return this.#rows;
+  }
+
+  /** A row, or undefined. */
+  get(id) {
+    return this.#rows.get(id);
+  }
+
+  /** Call `listener({what, ids})` after a change; what: "load", "filter", "sort", "rows" (some rows, same order) or "fresh". */
+  on(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves when the rows are there, or cannot be had. */
+  ready() {
+    if (this.phase !== "loading") return Promise.resolve();
+    return new Promise((resolve) => {
+      const off = this.on(() => {
+        if (this.phase === "loading") return;
+        off();
+        resolve();
+      });
+    });
+  }
+
+  /** Fetch everything anew. */
+  async load() {
+    const turn = (this.turn = {});
+    const [answer, found] = await Promise.all([this.#get({}), this.#state.get("q") ? this.#find() : null]);
+    if (this.turn !== turn) return;
+    if (!answer) {
+      this.phase = "failed";
+      this.#tell("load");
+      return;
+    }
+    this.#rows = new Map(rowsOf(answer).map((row) => [row.id, row]));
+    this.#version = answer.version;
+    this.#found = found;
+    this.#shown = new Set();
+    this.phase = "ready";
+    this.#arrange("load");
+  }
+
+  /** Fetch what changed since the last time. */
+  async refresh() {
+    if (this.phase !== "ready") return this.load();
+    const turn = this.turn;
+    const answer = await this.#get(this.#version ? { since: this.#version } : {});
+    if (this.turn !== turn || !answer) return;
+    const news = rowsOf(answer);
+    const known = news.every((row) => this.#rows.has(row.id));
+    const changed = news.filter((row) => !alike(row, this.#rows.get(row.id)));
+    for (const row of changed) this.#rows.set(row.id, row);
+    if (answer.version) this.#version = answer.version;
+    // one that was deleted cannot say so
+    if (this.#rows.size !== answer.total) return this.load();
+    if (this.#state.get("q") && (changed.length || !known)) this.#found = await this.#find();
+    if (this.turn !== turn) return;
+    if (changed.length) this.#arrange("rows", changed.map((row) => row.id));
+  }
+
+  /** Tell everybody that these rows are to be shown anew. */
+  touch(ids) {
+    this.#tell("rows", ids);
+  }
+
+  /** Write values into a row before the server says so (a cancel that is on its way), or after it did. */
+  patch(id, values) {
+    const row = this.#rows.get(id);
+    if (!row) return;
+    Object.assign(row, values);
+    this.#tell("rows", [id]);
+  }
+
+  /** Take rows out: they were deleted, or archived. */
+  remove(ids) {
+    for (const id of ids) this.#rows.delete(id);
+    this.#arrange("filter");
+  }
+
+  /** Show what is held back. */
+  reveal() {
+    for (const id of this.fresh) this.#shown.add(id);
+    this.#arrange("filter");
+  }
+
+  stop() {
+    this.#abort.abort();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#again);
+  }
+
+  // the server
+
+  async #get(more) {
+    const { experiment, runs } = this.#state.scope;
+    const query = new URLSearchParams(more);
+    if (experiment) query.set("experiment", experiment);
+    for (const run of runs ?? []) query.append("run", run);
+    if (this.#state.get("arch")) query.set("archived", "true");
+    try {
+      const response = await fetch(`/api/v1/table?${query}`, { headers: { Accept: "application/json" }, signal: this.#abort.signal });
+      if (response.status === 422) return { refused: await response.json() };
+      return response.ok ? await response.json() : null;
+    } catch {
+      return null; // the server is not there, or the page is left
+    }
+  }
+
+  /** Ids that the filter finds, as a set; what was found before where it cannot be asked. */
+  async #find() {
+    const q = this.#state.get("q");
+    if (!q.trim()) {
+      this.problem = null;
+      return null;
+    }
+    const answer = await this.#get({ q, only: "ids" });
+    if (answer?.refused) {
+      const { fields, position, detail } = answer.refused;
+      this.problem = { message: fields?.q ?? detail, position: position ?? null };
+      return this.#found;
+    }
+    this.problem = null;
+    return answer ? new Set(answer.ids) : this.#found;
+  }
+
+  #filterSoon() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.filter(), FILTER_MS);
+  }
+
+  /** Ask which runs the filter finds, now. */
+  async filter() {
+    clearTimeout(this.#timer);
+    const asked = (this.#asked = {});
+    const found = await this.#find();
+    if (this.#asked !== asked) return;
+    this.#found = found;
+    for (const id of this.#rows.keys()) this.#shown.add(id); // asked for: nothing is held back
+    this.#arrange("filter");
+  }
+
+  // the live stream
+
+  #heard(kind, detail) {
+    if (kind === "experiment" && this.phase === "ready") this.#refreshSoon(); // the page follows those of its runs only
+    if (kind === "gone" && this.#rows.has(detail.run)) this.remove([detail.run]);
+  }
+
+  #refreshSoon() {
+    this.#again ||= setTimeout(async () => {
+      await this.refresh();
+      this.#again = 0;
+    }, SETTLE_MS);
+  }
+
+  // what is shown, in which order
+
+  #arrange(what, changed = []) {
+    const all = [...this.#rows.keys()].filter((id) => !this.#found || this.#found.has(id));
+    if (what === "load" || what === "filter" || what === "sort") for (const id of all) this.#shown.add(id);
+    const fresh = all.filter((id) => !this.#shown.has(id));
+    const order = compareBy(this.#state.get("sort"));
+    const ids = all.filter((id) => this.#shown.has(id)).sort((a, b) => order(this.#rows.get(a), this.#rows.get(b)));
+    const moved = what !== "rows" || ids.length !== this.ids.length || ids.some((id, place) => id !== this.ids[place]);
+    const news = fresh.length !== this.fresh.length;
+    this.fresh = fresh;
+    if (moved) {
+      this.ids = ids;
+      this.places = new Map(ids.map((id, place) => [id, place]));
+    }
+    this.#tell(moved && what === "rows" ? "sort" : what, changed);
+    if (news) this.#tell("fresh", fresh);
+  }
+
+  #tell(what, ids = this.ids) {
+    for (const listener of [...this.#listeners]) listener({ what, ids });
+  }
+}
+
+class Row {
+  /** Seconds from the start to the end, or to now; null before the start. */
+  get duration_s() {
+    if (this.started_at === null) return null;
+    return Math.max(0, (this.finished_at ?? Date.now() / 1000) - this.started_at);
+  }
+}
+
+/** The rows of an answer. */
+function rowsOf(answer) {
+  const names = Object.keys(answer.columns);
+  const columns = Object.values(answer.columns);
+  const count = columns[0]?.length ?? 0;
+  const rows = Array.from({ length: count }, (_, at) => {
+    const row = new Row();
+    for (let column = 0; column < names.length; column++) row[names[column]] = columns[column][at];
+    row.stopping = Boolean(row.stopping);
+    row.archived = Boolean(row.archived);
+    row.metrics = {};
+    row.group = null;
+    return row;
+  });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  for (const [tag, { run, last, min, max, step, nonfinite }] of Object.entries(answer.metrics)) {
+    for (let at = 0; at < run.length; at++) {
+      const summary = { last: last[at], min: min[at], max: max[at], step: step[at] };
+      if (nonfinite?.[at]) summary.nonfinite = nonfinite[at];
+      const row = byId.get(run[at]);
+      if (row) row.metrics[tag] = summary;
+    }
+  }
+  return rows;
+}
+
+function alike(row, other) {
+  return other !== undefined && JSON.stringify(row) === JSON.stringify(other);
+}
