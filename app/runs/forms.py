@@ -7,10 +7,11 @@ service that REST uses too; its errors are put beside the fields by name.
 import json
 import math
 import re
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Kind = Literal["integer", "number", "boolean", "choice", "text", "json"]
+Kind = Literal["integer", "number", "boolean", "choice", "text", "json", "list"]
 Values = dict[str, str]
 """What stands in the inputs: name → text, as a browser sends it."""
 
@@ -32,6 +33,8 @@ class Field:
         nullable: empty means null.
         choices: the values of a `choice`, in the schema's order, as JSON values.
         bounds: in words, such as `0 < x ≤ 1`.
+        item: kind of the items of a `list`, which stand in one line as words of a shell.
+        placeholder: shown while it is empty.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Field:
     maximum: float | int | None = None
     max_length: int | None = None
     bounds: str = ""
+    item: Kind = "text"
+    placeholder: str = ""
 
     @property
     def input_name(self) -> str:
@@ -133,6 +138,8 @@ def _convert(field: Field, text: str) -> Any:
             raise ValueError("must be one of " + ", ".join(field.options))
         case "json":
             return _json(text)
+        case "list":
+            return [_convert(replace(field, kind=field.item), word) for word in words_of(text)]
         case _:
             return text
 
@@ -147,6 +154,18 @@ def whole_number(text: str) -> int:
     if not _INTEGER.match(text):
         raise ValueError("must be a whole number")
     return int(text)
+
+
+def words_of(text: str) -> list[str]:
+    """A line as a shell would split it; nothing is expanded.
+
+    Raises:
+        ValueError: a quote is not closed.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"cannot be split into words: {str(error).lower()}") from None
 
 
 def _number(text: str) -> float:
