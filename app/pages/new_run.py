@@ -48,6 +48,8 @@ def new(
     """The form: of a recipe, or prefilled with what another run was made from."""
     with db.read() as session:
         origin = queries.run_dict(session, settings, source) if source else None
+        if origin and origin["snapshot"]:
+            return redirect(request, f"/runs/new/script?from={source}")
         chosen = origin["recipe"] if origin else recipe or last_recipe(session, experiment)
         context = _form_context(session, settings, chosen)
     values = {"experiment": experiment[:200]}
@@ -104,14 +106,26 @@ def read_body(fields: list[Field], values: Values) -> tuple[Json, dict[str, str]
     return {name: body[name] for name in order if name in body} | body, errors | wrong
 
 
-def commands_of(run: Json, origin: str) -> dict[str, Any]:
-    """The commands that make a run's definition again, exactly: its seed included."""
-    names = ("experiment", "recipe", "params", "name", "device", "processes", "seed", "priority", "tags", "notes",
-             "max_retries", "timeout_s", "env")  # fmt: skip
-    body = {name: run[name] for name in names if run[name] not in (None, "", [], {}, "auto")}
+def commands_of(run: Json, origin: str, params: Json | None = None) -> dict[str, Any]:
+    """The commands that make a run's definition again, exactly: its seed included.
+
+    Args:
+        params: of a script run, those that its arguments do not say.
+    """
+    script = ("snapshot", "entrypoint", "environment", "args") if run["snapshot"] else ()
+    names = ("experiment", "recipe", *script, "params", "name", "device", "processes", "seed", "priority", "tags",
+             "notes", "max_retries", "timeout_s", "env")  # fmt: skip
+    body = {name: run[name] for name in names if run[name] not in (None, "", [], {}, "auto", "worker")}
     body = {name: value for name, value in body.items() if value or name == "seed"}
     if body["processes"] == 1:
         del body["processes"]
+    if script:
+        # the arguments say what of the params they can; what they cannot say has to stand beside them
+        body["params"] = params or {}
+        return {
+            "curl": repeat.curl({name: value for name, value in body.items() if value != {}}, origin),
+            "cli": "",
+        }
     return _commands(body if "params" in body else body | {"params": {}}, origin)
 
 

@@ -19,6 +19,7 @@ from app.experiments import queries as experiments
 from app.fields import MAX_ID
 from app.pages import shapes
 from app.pages.new_run import commands_of
+from app.pages.script_code import code_of
 from app.queue.queries import live_offers
 from app.runs import queries as runs
 from app.runs import repeat
@@ -105,7 +106,9 @@ def _run_list(**asked: Any) -> RunListQuery:
 def run(request: Request, run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
     """One run, whole."""
     context = run_context(db, settings, run_id)
-    context |= commands_of(context["run"], settings.origin)
+    with db.read() as session:
+        code = context["code"] = code_of(session, settings, context["run"])
+    context |= commands_of(context["run"], settings.origin, code["params"] if code else None)
     return page(request, "runs/show.html", nav="experiments", **context)
 
 

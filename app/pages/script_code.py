@@ -1,0 +1,182 @@
+"""The code of a draft and of a run: read from the snapshot, compared with a parent's, and stored as a snapshot of its own."""
+
+import shlex
+import zipfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.auth.deps import Principal
+from app.config import Settings
+from app.db import Database
+from app.errors import Invalid
+from app.files import remove_tree
+from app.pages.queries import git_diff
+from app.pages.script_draft import Draft
+from app.runs import codediff
+from app.runs.views import Json
+from app.snapshots import forms, queries, service, store
+from danlu.packnames import check_path
+from danlu.scriptform import ScriptError, decode
+
+MAX_READ = 2 * 2**20
+"""Bytes of a file that are read for a form or a comparison."""
+Texts = dict[str, str | None]
+"""Path → text; None for what is no text."""
+PROGRAMS = {"uv": "uv run ", "shell": ""}
+
+
+def entrypoints(session: Session, snapshot: str) -> list[str] | None:
+    """The Python files of a snapshot that can be run, the likeliest first; None when there is no such snapshot."""
+    found = queries.find(session, snapshot) if snapshot.isascii() and snapshot.isalnum() else None
+    return [str(path) for path in found.entrypoints if str(path).endswith(".py")] if found else None
+
+
+def source_of(settings: Settings, draft: Draft) -> str | None:
+    """The text of the draft's entrypoint; None when there is none yet, or when it is no text."""
+    text = _text(settings, draft, draft.entrypoint)
+    return text if text and text.strip() else None
+
+
+def finder(settings: Settings, draft: Draft) -> Callable[[str], str | None]:
+    """Looks up the source of a module that the entrypoint would import from beside it."""
+    beside = PurePosixPath(draft.entrypoint).parent
+
+    def find(module: str) -> str | None:
+        path = beside.joinpath(*module.split("."))
+        names = (str(path.with_suffix(".py")), str(path / "__init__.py"))
+        return next((text for name in names if (text := _text(settings, draft, name)) is not None), None)
+
+    return find
+
+
+def _text(settings: Settings, draft: Draft, path: str) -> str | None:
+    if path in draft.edits:
+        return draft.edits[path]
+    if not draft.base or not path:
+        return None
+    try:
+        check_path(path)
+    except ValueError:  # nothing in a snapshot is called so
+        return None
+    place = store.folder_of(settings, draft.base) / path
+    return read_text(place) if place.is_file() else None
+
+
+def read_text(place: Path) -> str | None:
+    """A file's text as Python reads it; None when it is no text, or longer than 2 MiB."""
+    if place.stat().st_size > MAX_READ:
+        return None
+    data = place.read_bytes()
+    try:
+        return None if b"\0" in data else decode(data)
+    except ScriptError:
+        return None
+
+
+def compared(settings: Settings, parent: str | None, draft: Draft) -> tuple[Texts, Texts]:
+    """The files that may differ between a parent's snapshot and a draft: what the one has, and what the other has."""
+    before, after = _files(settings, parent), _files(settings, draft.base)
+    old: Texts = {}
+    new: Texts = dict(draft.edits)
+    for path, place in before.items():
+        other = after.get(path)
+        if path in draft.edits or other is None or not _same(place, other):
+            old[path] = read_text(place)
+            if path not in draft.edits and other is not None:
+                new[path] = read_text(other)
+    new |= {path: read_text(place) for path, place in after.items() if path not in before and path not in new}
+    return old, new
+
+
+def _files(settings: Settings, snapshot: str | None) -> dict[str, Path]:
+    if not snapshot:
+        return {}
+    root = store.folder_of(settings, snapshot)
+    return {str(item["path"]): root / str(item["path"]) for item in store.listing(root)}
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one == other:
+        return True
+    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+
+
+def stored(db: Database, settings: Settings, draft: Draft, principal: Principal, now: datetime) -> str:
+    """Store the draft's code as it stands; the snapshot's id. Code that is known already is not stored again.
+
+    Raises:
+        Invalid: a name that a file cannot have, or a script that is not Python.
+        NoSpace: the disk is full.
+    """
+    if draft.base and not draft.edits:
+        return draft.base
+    for path in draft.edits:
+        try:
+            check_path(path)
+        except ValueError as error:
+            raise Invalid(
+                f"The file name {path[:200]!r} {error}.", fields={"code": f"{path[:200]} {error}"}
+            ) from None
+    scratch = store.new_scratch(settings)
+    try:
+        file = scratch / "upload"
+        name = "code.zip"
+        if not draft.base and list(draft.edits) == [draft.filename]:
+            name = draft.filename
+            file.write_text(draft.edits[name], encoding="utf-8", newline="")
+        else:
+            _pack(file, _files(settings, draft.base), draft.edits)
+        upload = service.Upload(file, name, keep_folder=True)
+        told, _ = service.save(db, settings, upload, principal.user_id, now)
+        return str(told["id"])
+    finally:
+        remove_tree(scratch)
+
+
+def _pack(file: Path, base: dict[str, Path], edits: dict[str, str]) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        for path, place in base.items():
+            if path not in edits:
+                archive.write(place, path)
+        for path, text in edits.items():
+            info = zipfile.ZipInfo(path)
+            # what could be executed still can be
+            mode = base[path].stat().st_mode if path in base else 0o100644
+            info.external_attr = (mode & 0o177777) << 16
+            archive.writestr(info, text)
+
+
+def code_of(session: Session, settings: Settings, run: Json) -> dict[str, Any] | None:
+    """What a run's page shows of its code; None for a run that was not made from a script."""
+    if not run["snapshot"]:
+        return None
+    folder = store.folder_of(settings, run["snapshot"])
+    files = store.listing(folder)
+    diff = git_diff(session, run["id"])
+    return {
+        "command": command_of(run),
+        "params": {} if _said_by_arguments(folder, run) else run["params"],
+        "files": [str(item["path"]) for item in files],
+        "size": sum(int(str(item["size"])) for item in files),
+        "diff": codediff.parse(diff) if diff else [],
+    }
+
+
+def _said_by_arguments(folder: Path, run: Json) -> bool:
+    if run["environment"] == "shell":
+        return True
+    try:
+        return forms.read(folder, run["entrypoint"]).kind not in ("constants", "none")
+    except (forms.BadSyntax, OSError):  # it ran, so it was readable once; then the arguments are all there is
+        return True
+
+
+def command_of(run: Json) -> str:
+    """How a person would start a script run."""
+    if run["environment"] == "shell":
+        return str(run["entrypoint"])
+    return PROGRAMS.get(run["environment"], "python ") + shlex.join([run["entrypoint"], *run["args"]])
