@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.pages import actions, formats, new_run, routes
+from app.pages import actions, formats, new_run, new_script, routes
 from app.web import environment
 
 __all__ = ["pages_router"]
@@ -11,5 +11,5 @@ formats.install(environment())
 
 pages_router = APIRouter(include_in_schema=False)
 # /runs/new before /runs/{run_id}
-for _router in (new_run.router, actions.router, routes.router):
+for _router in (new_run.router, new_script.router, actions.router, routes.router):
     pages_router.include_router(_router)

@@ -17,6 +17,20 @@ function languageOf(name) {
   return STREAMS[ending] ? StreamLanguage.define(STREAMS[ending]) : [];
 }
 
+/** Typing over a selection, done here: a browser would keep the look of what was selected in a style attribute, which our
+    Content-Security-Policy refuses with a message. */
+const typedOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to, empty } = view.state.selection.main;
+    if (event.inputType !== "insertText" || !event.data || empty || view.composing || view.state.readOnly) return false;
+    const insert = () => view.state.update(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    const handled = view.state.facet(EditorView.inputHandler).some((handler) => handler(view, from, to, event.data, insert));
+    if (!handled) view.dispatch(insert());
+    event.preventDefault();
+    return true;
+  },
+});
+
 export class CodeEditor {
   /**
    * @param {HTMLElement} host gets the shadow root
@@ -40,7 +54,7 @@ export class CodeEditor {
   #writing(hint, submit) {
     const start = { key: "Mod-Enter", run: () => (submit?.(), true), preventDefault: true };
     return [
-      Prec.highest(keymap.of([start])), history(), closeBrackets(), indentOnInput(), highlightActiveLine(),
+      Prec.highest(keymap.of([start])), typedOver, history(), closeBrackets(), indentOnInput(), highlightActiveLine(),
       highlightActiveLineGutter(), lintGutter(), placeholder(hint),
       // Escape first lets Tab leave the editor
       keymap.of([...closeBracketsKeymap, ...historyKeymap, indentWithTab]),
@@ -60,7 +74,7 @@ export class CodeEditor {
   }
 
   #attributes(invalid) {
-    return EditorView.contentAttributes.of({ "aria-label": this.label, ...(invalid ? { "aria-invalid": "true" } : {}) });
+    return EditorView.contentAttributes.of({ "aria-label": this.label, tabindex: "0", ...(invalid ? { "aria-invalid": "true" } : {}) });
   }
 
   #invalid(invalid) {

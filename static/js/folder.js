@@ -3,6 +3,7 @@ import { Zip, ZipDeflate } from "../vendor/fflate/fflate.js";
 import { ignoring } from "./ignore.js";
 
 const LISTS = [".gitignore", ".danluignore"];
+const EARLIEST = Date.UTC(1980, 0, 2); // of a zip
 const WEIGHTY = /\.(?:zip|gz|png|jpe?g|gif|webp|mp4|npz|pt|pth|safetensors|whl)$/i;
 
 /** One entry of a drop as a file; a folder that vanished meanwhile rejects. */
@@ -34,10 +35,11 @@ export async function walk(entries) {
   const why = ignoring(...lists);
   const [files, left] = [[], []];
   const visit = async (entry, path) => {
-    const reason = why(path, entry.isDirectory);
-    if (reason) left.push({ path: entry.isDirectory ? `${path}/` : path, why: reason });
-    else if (entry.isDirectory) for (const child of await children(entry)) await visit(child, `${path}/${child.name}`);
-    else files.push({ path, file: await asFile(entry) });
+    const file = entry.isFile ? await asFile(entry) : null;
+    const reason = why(path, file?.size);
+    if (reason) left.push(file ? { path, why: reason, size: file.size } : { path: `${path}/`, why: reason });
+    else if (file) files.push({ path, file });
+    else for (const child of await children(entry)) await visit(child, `${path}/${child.name}`);
   };
   for (const entry of entries) await visit(entry, entry.name);
   return { files, left };
@@ -53,7 +55,7 @@ export async function sift(list) {
   const why = ignoring(...lists);
   const [files, left] = [[], new Map()];
   for (const { path, file } of all) {
-    const out = outermost(path, why);
+    const out = outermost(path, file.size, why);
     if (!out) files.push({ path, file });
     else left.set(out.path, { path: out.path, why: out.why, size: (left.get(out.path)?.size ?? 0) + file.size });
   }
@@ -61,12 +63,13 @@ export async function sift(list) {
 }
 
 /** The first part of a path, from its root on, that is left out. */
-function outermost(path, why) {
+function outermost(path, size, why) {
   const parts = path.split("/");
   for (let depth = 1; depth <= parts.length; depth++) {
     const part = parts.slice(0, depth).join("/");
-    const reason = why(part, depth < parts.length);
-    if (reason) return { path: depth < parts.length ? `${part}/` : part, why: reason };
+    const inner = depth < parts.length;
+    const reason = why(part, inner ? undefined : size);
+    if (reason) return { path: inner ? `${part}/` : part, why: reason };
   }
   return null;
 }
@@ -83,7 +86,7 @@ export async function pack(files) {
     if (data) parts.push(data);
   });
   for (const { path, file } of files) {
-    const part = new ZipDeflate(path, { level: WEIGHTY.test(path) ? 0 : 6, mtime: new Date(file.lastModified) });
+    const part = new ZipDeflate(path, { level: WEIGHTY.test(path) ? 0 : 6, mtime: new Date(Math.max(file.lastModified, EARLIEST)) });
     zip.add(part);
     part.push(new Uint8Array(await file.arrayBuffer()), true);
     if (failed) throw failed;

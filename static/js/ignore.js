@@ -1,9 +1,25 @@
-// What of a folder is code: a simple reading of .gitignore and .danluignore at its root, and what is never code.
+// What of a folder is code: a simple reading of .gitignore and .danluignore at its root, and the defaults of
+// `danlu submit` (danlu/packrules.py).
 
-const NEVER = new Set([
-  ".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache",
-  ".ipynb_checkpoints", ".tox", ".nox", ".DS_Store", ".idea", ".vscode",
-]);
+const DEFAULTS = `
+__pycache__/
+*.py[co]
+.venv/
+venv/
+node_modules/
+.ipynb_checkpoints/
+.mypy_cache/
+.pytest_cache/
+.ruff_cache/
+.tox/
+.nox/
+*.egg-info/
+.DS_Store
+Thumbs.db
+danlu-data/
+events.out.tfevents.*`;
+const WEIGHTS = /\.(?:pt|pth|ckpt|safetensors|bin|h5|keras|npz|onnx|pkl)$/i;
+const WEIGHTS_BYTES = 1_000_000;
 
 /** A glob of gitignore as a regular expression on paths; null for a line that says nothing. */
 function pattern(line) {
@@ -42,19 +58,33 @@ function pattern(line) {
   }
 }
 
+/** What these rules say of a path: leave it out (true), keep it (false), or nothing (null); the last one wins. */
+function verdict(rules, path, folder) {
+  let says = null;
+  for (const rule of rules) if ((folder || !rule.folder) && rule.test.test(path)) says = !rule.negated;
+  return says;
+}
+
+const read = (text) => text.split(/\r?\n/).map(pattern).filter(Boolean);
+
 /**
  * What to leave out of a folder.
- * @param {...string} files texts of .gitignore and .danluignore; the later ones win
- * @returns {(path: string, folder: boolean) => string|null} why a path is left out, or null. What is inside of a
- *   folder that is left out need not be asked for.
+ * @param {string} gitignore text of the .gitignore at its root
+ * @param {string} danluignore text of the .danluignore there; it is the stronger one, and both take back defaults
+ * @returns {(path: string, size?: number) => string|null} why a file (or without a size a folder) is left out, or
+ *   null. What is inside of a folder that is left out need not be asked for.
  */
-export function ignoring(...files) {
-  const rules = files.flatMap((text) => text.split(/\r?\n/).map(pattern)).filter(Boolean);
-  return (path, folder) => {
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    if (NEVER.has(name) || /\.py[co]$/.test(name)) return "never code";
-    let out = false;
-    for (const rule of rules) if ((folder || !rule.folder) && rule.test.test(path)) out = !rule.negated;
-    return out ? "ignored" : null;
+export function ignoring(gitignore, danluignore) {
+  const ours = read(DEFAULTS);
+  const theirs = [[".danluignore", read(danluignore)], [".gitignore", read(gitignore)]];
+  return (path, size) => {
+    const folder = size === undefined;
+    if (path === ".git" || path.endsWith("/.git")) return "never code";
+    for (const [name, rules] of theirs) {
+      const says = verdict(rules, path, folder);
+      if (says !== null) return says ? name : null;
+    }
+    if (verdict(ours, path, folder)) return "left out by default";
+    return !folder && size > WEIGHTS_BYTES && WEIGHTS.test(path) ? "looks like weights" : null;
   };
 }
