@@ -110,6 +110,13 @@ class RunList(Answer):
     next: str | None = Field(description="`cursor` of the next page; null on the last one.")
 
 
+class SweepOut(Answer):
+    """The runs of one sweep, in the order of their ids."""
+
+    sweep: str
+    items: list[RunOut]
+
+
 class PauseOut(Answer):
     """Nothing is claimed."""
 

@@ -5,16 +5,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse, Response
 
-from app.answers import QueueOut, QueueState, RunOut
+from app.answers import QueueOut, QueueState, RunOut, SweepOut
 from app.auth.deps import Principal, require
 from app.clock import utcnow
 from app.db import WriteSession
 from app.deps import DbDep, RunIdPath, SettingsDep
 from app.models import Run
 from app.queue import store
-from app.queue.schemas import RunMove
+from app.queue.schemas import RunMove, SweepCreate
+from app.queue.sweeps import create_sweep
 from app.runs import queries
 from app.runs.listing.queue import list_queue
+from app.runs.routes import KeyDep
+from app.runs.service import Caller
 from app.strict import StrictRoute
 
 router = APIRouter(tags=["queue"], route_class=StrictRoute)
@@ -52,6 +55,16 @@ def resume(db: DbDep, _principal: Admin) -> Response:
     with db.write() as session:
         store.resume(session)
     return JSONResponse({"paused": None})
+
+
+@router.post("/sweeps", status_code=201, response_model=SweepOut, response_class=JSONResponse)
+def sweep(body: SweepCreate, db: DbDep, settings: SettingsDep, principal: Submitter, key: KeyDep) -> Response:
+    """Queue one run for each combination of the grid's values, all or none, with the combination in its name."""
+    made, replayed = create_sweep(db, settings, body, Caller(principal, key), utcnow())
+    headers = {"Location": f"/api/v1/runs?sweep={made['sweep']}"}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return JSONResponse(made, 201, headers)
 
 
 @router.post("/runs/{run_id}/move", response_model=RunOut, response_class=JSONResponse, tags=["runs"])

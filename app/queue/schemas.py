@@ -1,11 +1,12 @@
 """The JSON bodies of the calls on the queue."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from app.fields import Body
-from app.runs.schemas import RunId
+from app.fields import Body, Text
+from app.queue.grid import check
+from app.runs.schemas import RunCreate, RunId
 
 
 class RunMove(Body):
@@ -22,3 +23,16 @@ class RunMove(Body):
             said = " and ".join(given) or "none of them"
             raise ValueError(f"give exactly one of before, after and to; this has {said}")
         return self
+
+
+def _grid(grid: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    check(grid)
+    return grid
+
+
+class SweepCreate(RunCreate):
+    """POST /sweeps: what POST /runs takes, and a grid; one run for each combination of its values."""
+
+    grid: Annotated[dict[Text, list[Any]], AfterValidator(_grid)] = Field(
+        description="Param → its values; `seed` too, where there is no param of that name. At most 500 combinations."
+    )

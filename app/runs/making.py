@@ -1,6 +1,7 @@
 """What a run is made of: a recipe with params, or a script with its command line; asked for anew, again, or with changes."""
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -34,6 +35,16 @@ class Definition:
     git_diff: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request names, looked up and checked once, for one run of it or for many."""
+
+    names: frozenset[str]
+    """The params that it takes by its own account."""
+    with_params: Callable[[Json], Definition]
+    """Checks params. Raises Invalid."""
+
+
 def define(
     session: WriteSession, settings: Settings, body: RunCreate, principal: Principal, now: datetime
 ) -> Definition:
@@ -41,6 +52,18 @@ def define(
 
     Raises:
         Invalid: not exactly one of recipe and snapshot, an unknown one, or wrong params.
+        Forbidden: a script, without the submit-code right.
+    """
+    return target(session, settings, body, principal, now).with_params(body.params)
+
+
+def target(
+    session: WriteSession, settings: Settings, body: RunCreate, principal: Principal, now: datetime
+) -> Target:
+    """What a request wants to have executed, whatever its params.
+
+    Raises:
+        Invalid: not exactly one of recipe and snapshot, or an unknown one.
         Forbidden: a script, without the submit-code right.
     """
     if (body.recipe is None) == (body.snapshot is None):
@@ -51,20 +74,28 @@ def define(
         )
     if body.recipe is not None:
         _refuse_script_fields(body)
-        return Definition(body.recipe, complete(body.params, _schema(session, body.recipe)), body.recipe)
+        name, schema = body.recipe, _schema(session, body.recipe)
+        names = frozenset(schema.get("properties", {}))
+        return Target(names, lambda params: Definition(name, complete(params, schema), name))
     require_code(principal)
     scripts.check_environment(session, body.environment)
-    script = scripts.define(session, settings, body, now)
-    return Definition(
-        name=script.name,
-        params=script.params,
-        snapshot_id=script.snapshot_id,
-        entrypoint=script.entrypoint,
-        args=script.args,
-        environment=script.environment,
-        git=_git(body.git),
-        git_diff=None if body.git is None else cut_diff(body.git.diff),
-    )
+    script = scripts.find(session, settings, body, now)
+    git, diff = _git(body.git), None if body.git is None else cut_diff(body.git.diff)
+
+    def with_params(params: Json) -> Definition:
+        args, known = script.settled(params, body.args)
+        return Definition(
+            name=script.name,
+            params=known,
+            snapshot_id=script.snapshot_id,
+            entrypoint=script.entrypoint,
+            args=args,
+            environment=body.environment,
+            git=git,
+            git_diff=diff,
+        )
+
+    return Target(frozenset(option.name for option in script.form.options), with_params)
 
 
 def as_body(session: WriteSession, settings: Settings, run: Run, experiment: str) -> RunCreate:

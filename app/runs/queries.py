@@ -13,10 +13,11 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    func,
     select,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.clock import utcnow
 from app.config import Settings
@@ -145,6 +146,12 @@ def run_exists(session: Session, run_id: int) -> bool:
     return session.scalar(select(Run.id).where(Run.id == run_id, Run.deleted_at.is_(None))) is not None
 
 
+def sweep_ids(session: Session, sweep: str) -> list[int]:
+    """Ids of the runs of a sweep that are not being deleted, in order."""
+    mine = select(Run.id).where(Run.sweep == sweep, Run.deleted_at.is_(None))
+    return list(session.scalars(mine.order_by(Run.id)))
+
+
 def change_labels(session: Session, run_id: int, values: dict[str, Any], now: datetime) -> None:
     """Write name, tags or notes.
 
@@ -204,6 +211,16 @@ def marked_runs(session: Session) -> list[tuple[int, str, str]]:
 def erase(session: Session, run_ids: Iterable[int]) -> None:
     """Second half of a removal: the rows, with their events, metrics and idempotency keys."""
     ids = list(run_ids)
-    # A key of a run that is gone must not answer for it; the same request then makes a new run.
+    # A sweep's key answers for all of its runs: it is handed on to one that is left.
+    gone, left = aliased(Run), aliased(Run)
+    heir = (
+        select(func.min(left.id))
+        .join(gone, gone.sweep == left.sweep)
+        .where(gone.id == IdempotencyKey.run_id, left.id.not_in(ids), left.deleted_at.is_(None))
+        .scalar_subquery()
+    )
+    handed_on = update(IdempotencyKey).where(IdempotencyKey.run_id.in_(ids), heir.is_not(None))
+    session.execute(handed_on.values(run_id=heir).execution_options(synchronize_session=False))
+    # Any other key of a run that is gone must not answer for it; the same request then makes a new run.
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.run_id.in_(ids)))
     session.execute(delete(Run).where(Run.id.in_(ids)).execution_options(synchronize_session=False))

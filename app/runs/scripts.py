@@ -33,9 +33,8 @@ class Script:
 
     snapshot_id: str
     entrypoint: str
-    args: list[str]
-    params: Json
     environment: str
+    form: ScriptForm
 
     @property
     def name(self) -> str:
@@ -44,12 +43,16 @@ class Script:
             return _SPACES.sub(" ", self.entrypoint).strip()[:60].strip()
         return PurePosixPath(self.entrypoint).stem
 
+    def settled(self, params: Json, args: list[str]) -> tuple[list[str], Json]:
+        """`settle` with the form of this script."""
+        return settle(self.form, params, args, self.entrypoint)
 
-def define(session: WriteSession, settings: Settings, body: RunCreate, now: datetime) -> Script:
-    """Check what a request says of a script, and complete it. The snapshot counts as used now.
+
+def find(session: WriteSession, settings: Settings, body: RunCreate, now: datetime) -> Script:
+    """The script that a request names; its snapshot counts as used now.
 
     Raises:
-        Invalid: naming the field: no such snapshot or entrypoint, params that the script does not read, …
+        Invalid: naming the field: no such snapshot or entrypoint, arguments beside a command line.
         BadSyntax: the entrypoint is not Python.
     """
     snapshot = _snapshot(session, settings, body.snapshot or "")
@@ -62,8 +65,7 @@ def define(session: WriteSession, settings: Settings, body: RunCreate, now: date
     else:
         entrypoint = _entrypoint(snapshot, settings, body)
         form = forms.form_of(snapshot, folder, entrypoint)
-    args, params = settle(form, body.params, body.args, entrypoint)
-    return Script(snapshot.id, entrypoint, args, params, body.environment)
+    return Script(snapshot.id, entrypoint, body.environment, form)
 
 
 def check_environment(session: WriteSession, environment: str) -> None:

@@ -14,10 +14,10 @@ from app.config import Settings
 from app.db import Database, WriteSession
 from app.errors import Conflict, Invalid
 from app.experiments import service as experiments
-from app.models import Run
+from app.models import Experiment
 from app.queue.queries import hold_predecessor
 from app.runs import queries, queue
-from app.runs.making import as_body, changed, define
+from app.runs.making import Definition, as_body, changed, define
 from app.runs.queue import Idempotency
 from app.runs.schemas import MAX_SEED, RunClone, RunCreate
 from app.runs.views import Json, RunRow
@@ -108,6 +108,36 @@ def _once(
     db: Database, settings: Settings, caller: Caller, now: datetime, route: str, sent: Json, define: Define
 ) -> Submitted:
     """Queue what `define` describes, or find the run that the same key has made before."""
+
+    def make(session: WriteSession, idempotency: Idempotency | None) -> Json:
+        run = _queue(session, settings, define(session), caller, now, idempotency)
+        return queries.to_json(session, settings, [run], now)[0]
+
+    def replay(session: WriteSession, run_id: int) -> Json:
+        return queries.run_dict(session, settings, run_id, now)
+
+    return Submitted(*once(db, caller, route, sent, make, replay))
+
+
+def once(
+    db: Database,
+    caller: Caller,
+    route: str,
+    sent: Json,
+    make: Callable[[WriteSession, Idempotency | None], Json],
+    replay: Callable[[WriteSession, int], Json],
+) -> tuple[Json, bool]:
+    """Make something in one transaction, or find what the same key has made before; and whether it was found.
+
+    Args:
+        route: the call, as keys are kept by.
+        sent: the body, by which another request with the same key is told.
+        make: stores the key that it is given with what it makes.
+        replay: the answer for the run that was stored with the key.
+
+    Raises:
+        Invalid: the key was used with another body.
+    """
     idempotency = None
     if caller.key is not None:
         canonical = json.dumps(sent, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -118,9 +148,8 @@ def _once(
             with db.write() as session:
                 known = queue.find_replay(session, idempotency) if idempotency else None
                 if known is not None:
-                    return Submitted(queries.run_dict(session, settings, known, now), replayed=True)
-                run = _queue(session, settings, define(session), caller, now, idempotency)
-                return Submitted(queries.to_json(session, settings, [run], now)[0], replayed=False)
+                    return replay(session, known), True
+                return make(session, idempotency), False
         except IntegrityError:
             if not left:
                 raise
@@ -135,18 +164,38 @@ def _queue(
     now: datetime,
     idempotency: Idempotency | None,
 ) -> RunRow:
-    principal = caller.principal
+    what = define(session, settings, body, caller.principal, now)
+    experiment = place_for(session, settings, body, caller.principal, now)
+    spec = spec_of(body, what, experiment.id, caller.principal)
+    run = queue.submit(session, spec, actor=caller.actor, now=now, idempotency=idempotency)
+    return RunRow(run, experiment.slug, experiment.name, None, owner_name(session, caller.principal))
+
+
+def place_for(
+    session: WriteSession, settings: Settings, body: RunCreate, principal: Principal, now: datetime
+) -> Experiment:
+    """Check what a request says beside what is executed; the experiment that it names, made when it is new.
+
+    Raises:
+        Invalid: the parent, or the run that it is to follow, is not there or cannot be followed.
+        Forbidden: environment variables without the submit-code right.
+    """
     if body.env:
         # Variables such as CXX or LD_PRELOAD make a process execute what they name.
         require_code(principal)
-    what = define(session, settings, body, principal, now)
     if body.parent is not None and not queries.run_exists(session, body.parent):
         raise Invalid(f"There is no run {body.parent}.", fields={"parent": f"there is no run {body.parent}"})
     if body.after is not None:
         hold_predecessor(session, body.after)
-    experiment = experiments.ensure(session, settings, body.experiment, owner_id=principal.user_id, now=now)
-    spec = queue.RunSpec(
-        experiment_id=experiment.id,
+    return experiments.ensure(session, settings, body.experiment, owner_id=principal.user_id, now=now)
+
+
+def spec_of(
+    body: RunCreate, what: Definition, experiment_id: int, principal: Principal, sweep: str | None = None
+) -> queue.RunSpec:
+    """What is stored of a request that has been checked. A seed that nobody chose is drawn."""
+    return queue.RunSpec(
+        experiment_id=experiment_id,
         name=body.name or what.name,
         recipe=what.recipe,
         snapshot_id=what.snapshot_id,
@@ -158,7 +207,7 @@ def _queue(
         git_diff=what.git_diff,
         device=body.device,
         processes=body.processes,
-        seed=secrets.randbelow(MAX_SEED + 1) if body.seed is None else body.seed,
+        seed=draw_seed() if body.seed is None else body.seed,
         priority=body.priority,
         tags=list(body.tags),
         notes=body.notes,
@@ -167,8 +216,16 @@ def _queue(
         env=body.env,
         parent_id=body.parent,
         after_id=body.after,
+        sweep=sweep,
         owner_id=principal.user_id,
     )
-    run: Run = queue.submit(session, spec, actor=caller.actor, now=now, idempotency=idempotency)
-    owner = principal.name if principal.via == "session" else queries.username(session, principal.user_id)
-    return RunRow(run, experiment.slug, experiment.name, None, owner)
+
+
+def draw_seed() -> int:
+    """A seed that nobody chose."""
+    return secrets.randbelow(MAX_SEED + 1)
+
+
+def owner_name(session: WriteSession, principal: Principal) -> str | None:
+    """The user's name of whoever submits, as runs show it."""
+    return principal.name if principal.via == "session" else queries.username(session, principal.user_id)

@@ -1,6 +1,6 @@
 """The state machine: the only module that writes a run's state, and the run_event row of each edge with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,14 +17,15 @@ class LostLease(Exception):
     """The run is no longer this worker's: another token holds it, or nobody does. Nothing was written."""
 
 
-def new_run(session: WriteSession, run: Run, *, actor: str, now: datetime) -> Run:
-    """Store a new run as queued, with its first event. Its id is known afterwards."""
-    run.state = RunState.QUEUED
-    run.created_at = run.updated_at = now
-    session.add(run)
+def new_runs(session: WriteSession, runs: Sequence[Run], *, actor: str, now: datetime) -> None:
+    """Store new runs as queued, in their order, each with its first event. Their ids are known afterwards."""
+    for run in runs:
+        run.state = RunState.QUEUED
+        run.created_at = run.updated_at = now
+    session.add_all(runs)
     session.flush()
-    _record(session, run.id, now, actor, None, RunState.QUEUED)
-    return run
+    for run in runs:
+        _record(session, run.id, now, actor, None, RunState.QUEUED)
 
 
 def transition(

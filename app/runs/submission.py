@@ -1,6 +1,7 @@
 """Submission: a validated wish becomes a queued run, once, however often it is asked for."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -72,10 +73,25 @@ def submit(
     session: WriteSession, spec: RunSpec, *, actor: str, now: datetime, idempotency: Idempotency | None = None
 ) -> Run:
     """Queue a run. Its slug, the folder's name, is made of its name and id."""
-    fields = {name: getattr(spec, name) for name in spec.__slots__}
-    run = states.new_run(session, Run(**fields, slug=uuid.uuid4().hex), actor=actor, now=now)
-    run.slug = f"{slugify(spec.name, 'run')}-{run.id}"
-    run.rank = float(run.id)
+    return submit_all(session, [spec], actor=actor, now=now, idempotency=idempotency)[0]
+
+
+def submit_all(
+    session: WriteSession,
+    specs: Sequence[RunSpec],
+    *,
+    actor: str,
+    now: datetime,
+    idempotency: Idempotency | None = None,
+) -> list[Run]:
+    """Queue runs, in their order, with few statements however many there are. The key answers for the first one."""
+    runs = [
+        Run(**{name: getattr(spec, name) for name in spec.__slots__}, slug=uuid.uuid4().hex) for spec in specs
+    ]
+    states.new_runs(session, runs, actor=actor, now=now)
+    for run in runs:
+        run.slug = f"{slugify(run.name, 'run')}-{run.id}"
+        run.rank = float(run.id)
     if idempotency is not None:
         session.add(
             IdempotencyKey(
@@ -83,8 +99,8 @@ def submit(
                 route=idempotency.route,
                 key=idempotency.key,
                 body_hash=idempotency.body_hash,
-                run_id=run.id,
+                run_id=runs[0].id,
                 created_at=now,
             )
         )
-    return run
+    return runs
