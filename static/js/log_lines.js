@@ -1,11 +1,11 @@
 // The lines of a log in the page: blocks of lines, at most MAX_LINES altogether, the last one perhaps not ended yet.
 import { byteLength } from "./log_source.js";
-import { Style, collapse, lineElement } from "./log_text.js";
+import { Screen } from "./log_screen.js";
+import { paint } from "./log_text.js";
 import { make } from "./dom.js";
 
 export const MAX_LINES = 5000;
 const BLOCK = 200;
-const LONG_PARTIAL = 8192;
 const NOTE = /^… [\d,]+ bytes of output were dropped here/;
 
 /** A bounded list of lines between the offsets `top` and `end` of the output. */
@@ -22,14 +22,19 @@ export class LogLines {
     this.blocks = [];
     this.count = 0;
     this.end = offset;
-    this.style = new Style();
-    this.partial = null;
+    this.start = offset;
+    this.screen = new Screen(() => this.#place(), show);
     this.emptyTop = offset;
   }
 
   /** Offset of the first line. */
   get top() {
     return this.blocks[0]?.start ?? this.emptyTop;
+  }
+
+  /** Whether the last line has not ended yet. */
+  get partial() {
+    return this.screen.partial;
   }
 
   /**
@@ -39,44 +44,32 @@ export class LogLines {
    * @returns {number} line feeds in it
    */
   append(text, end) {
-    let start = this.end;
     // Where bytes were no UTF-8 the lengths differ; then all its lines count as beginning where it begins.
-    const exact = byteLength(text) === end - start;
+    const exact = byteLength(text) === end - this.end;
+    this.start = this.end;
     const rows = text.split("\n");
     for (let i = 0; i < rows.length; i++) {
       const last = i === rows.length - 1;
-      if (rows[i] || !last) this.#row(rows[i], start, !last);
-      if (exact && !last) start += byteLength(rows[i]) + 1;
+      this.screen.write(last ? rows[i] : `${rows[i]}\n`);
+      if (exact && !last) this.start += byteLength(rows[i]) + 1;
     }
+    this.screen.draw();
     this.end = end;
     return rows.length - 1;
   }
 
-  #row(text, start, ended) {
-    const partial = this.partial;
-    const raw = partial ? partial.raw + text : text;
-    const before = partial ? partial.style : this.style.copy();
-    const style = before.copy();
-    const element = lineElement(raw, style);
-    if (NOTE.test(raw)) element.classList.add("log-note");
-    if (partial) partial.element.replaceWith(element);
-    else this.#place(element, start);
-    this.style = style;
-    // A progress bar without a line feed goes on for hours in one line: keep what it shows, not what it showed.
-    const kept = raw.length > LONG_PARTIAL ? collapse(raw) + (raw.endsWith("\r") ? "\r" : "") : raw;
-    this.partial = ended ? null : { raw: kept, style: before, element };
-  }
-
-  #place(element, start) {
+  #place() {
     let block = this.blocks.at(-1);
     if (!block || block.count >= BLOCK) {
-      block = { element: make("div", { class: "log-block" }), count: 0, start };
+      block = { element: make("div", { class: "log-block" }), count: 0, start: this.start };
       this.blocks.push(block);
       this.host.append(block.element);
     }
+    const element = make("div", { class: "log-line" });
     block.element.append(element);
     block.count += 1;
     this.count += 1;
+    return element;
   }
 
   /**
@@ -86,7 +79,7 @@ export class LogLines {
    */
   prepend(text, start) {
     const older = new LogLines(make("div"));
-    older.end = start;
+    older.clear(start);
     older.append(text, start + byteLength(text));
     if (older.blocks.length) older.blocks[0].start = start;
     this.host.prepend(...older.blocks.map((block) => block.element));
@@ -103,7 +96,7 @@ export class LogLines {
   /** Drop the newest lines until the bound holds. @returns {boolean} whether any was dropped */
   trimBottom() {
     const dropped = this.#trim(() => this.blocks.pop());
-    if (dropped) this.partial = null;
+    if (dropped) this.screen.forget();
     return dropped;
   }
 
@@ -117,4 +110,10 @@ export class LogLines {
     }
     return dropped;
   }
+}
+
+function show(row) {
+  const pieces = row.pieces();
+  paint(row.element, pieces);
+  row.element.classList.toggle("log-note", NOTE.test(pieces[0]?.text ?? ""));
 }

@@ -129,7 +129,7 @@ def test_output_is_text_and_bars_are_one_line(page: Page, rest: Rest) -> None:
     expect(lines).to_have_text(["<img src=x onerror=alert(1)> red plain", "100% done"])
     expect(page.locator(".log-line .ansi-1.ansi-bold")).to_have_text("red")
     expect(page.locator("danlu-log img")).to_have_count(0)
-    writer.write(b"\rfinished\nnext\n")
+    writer.write(b"\r\x1b[Kfinished\nnext\n")
     expect(lines).to_have_text(["<img src=x onerror=alert(1)> red plain", "finished", "next"])
     writer.close()
 
