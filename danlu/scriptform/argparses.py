@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from danlu.scriptform.arguments import Argument, argument
@@ -47,6 +48,14 @@ class Parser(Thing):
         self.needs_subcommand = False
         self.classes: list[tuple[Any, str]] = []
         self.notes: list[str] = []
+
+    def handed(self, name: str) -> bool:
+        """A function such as `Trainer.add_argparse_args` adds options, and returns the parser."""
+        if not re.search(r"arg|opt|param|pars|flag|config|copy", name.lower()):
+            return False
+        if "copy" not in name:
+            self.notes.append(f"The options that {name} adds are not read; put them into the arguments.")
+        return True
 
     def call(self, name: str, call: Call) -> Any:
         """A method of the parser."""

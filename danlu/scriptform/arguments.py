@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from danlu.scriptform.kinds import Typed, choices_of, kind_of_value, type_of, with_default
 from danlu.scriptform.model import Kind, Option, storable
 from danlu.scriptform.scope import Call
-from danlu.scriptform.values import Ref, known
+from danlu.scriptform.values import Ref, Unknown, known
 
 _MISSING = object()
 _NOTHING = "==SUPPRESS=="
@@ -31,7 +32,7 @@ class Argument:
     @property
     def positional(self) -> bool:
         """Whether it has a name and no flags."""
-        return len(self.flags) == 1 and not self.flags[0].startswith("-")
+        return not self.flags or (len(self.flags) == 1 and not self.flags[0].startswith("-"))
 
     @property
     def dest(self) -> str:
@@ -51,12 +52,22 @@ def argument(call: Call) -> Argument:
     """Take the call apart."""
     flags = [flag for flag in call.args if isinstance(flag, str) and flag]
     texts = {item.arg: call.scope.source.cut(item.value) for item in call.node.keywords if item.arg}
+    helps = next((item.value for item in call.node.keywords if item.arg == "help"), None)
+    if helps is not None and isinstance(call.kwargs.get("help"), Unknown):
+        call.kwargs["help"] = _known_parts(helps)
     action = call.kwargs.get("action")
     if isinstance(action, Ref) and action.name.endswith("BooleanOptionalAction"):
         action = "boolean_optional"
     elif action is None:
         action = "store"
     return Argument(flags, call.kwargs, texts, action if isinstance(action, str) else "custom")
+
+
+def _known_parts(node: ast.expr) -> str:
+    """The texts in an expression of which other parts are not known: "architecture: … (default: resnet18)"."""
+    parts = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
+    texts = [part.value for part in sorted(parts, key=lambda part: (part.lineno, part.col_offset))]
+    return " … ".join(text.strip() for text in texts if isinstance(text, str) and len(text.strip()) > 3)
 
 
 def option_of(found: Argument, defaults: dict[str, Any]) -> Option | None:

@@ -104,9 +104,7 @@ def _words(form: ScriptForm, options: list[Option], params: Mapping[str, Any]) -
     ordered = [option.name for option in options if option.positional]
     last = max((ordered.index(name) for name in given), default=-1)
     positionals = [word for words in places[: last + 1] for word in words]
-    flags = [
-        word for option in options if not option.positional for word in _flag_words(form, option, params)
-    ]
+    flags = [word for option in options if not option.positional for word in _said(form, option, params)]
     if any(word.startswith("-") and word != "-" for word in positionals):
         return flags, ["--", *positionals]
     return [*positionals, *flags], []

@@ -82,7 +82,8 @@ class Calls(Expressions):
             return self.call(self.of_class(owner, name, bound=None), call)
         if isinstance(owner, Ref):
             return self.call(self.member(f"{owner.name}.{name}"), call)
-        return values.method(owner, name, call.args, call.kwargs)
+        found = values.method(owner, name, call.args, call.kwargs)
+        return _handed(name, call) if isinstance(found, Unknown) else found
 
     def call(self, target: Any, call: Call) -> Any:
         """The result of calling a value."""
@@ -92,7 +93,9 @@ class Calls(Expressions):
             return self.enter(target, call.args, call.kwargs)
         if isinstance(target, Class):
             return self.make(target, call)
-        return target.call("__call__", call) if isinstance(target, Thing) else Unknown()
+        if isinstance(target, Thing):
+            return target.call("__call__", call)
+        return _handed(getattr(target, "text", ""), call)
 
     def _of_library(self, name: str, call: Call) -> Any:
         handler = self.handlers.get(name)
@@ -100,7 +103,7 @@ class Calls(Expressions):
             return handler(self, call)
         function = values.FUNCTIONS.get(name)
         if function is None:
-            return Unknown()
+            return _handed(name, call)
         if known(call.args) and known(call.kwargs):
             return attempt(lambda: function(*call.args, **call.kwargs))
         if name in _OF_KEYS and call.args and isinstance(call.args[0], dict):
@@ -152,6 +155,14 @@ class Calls(Expressions):
 
 Handler = Callable[[Calls, Call], Any]
 _OF_KEYS = frozenset({"builtins.list", "builtins.tuple", "builtins.sorted", "builtins.set"})
+
+
+def _handed(name: str, call: Call) -> Any:
+    """What a function that cannot be read returns: the object that it is given, where that is how it is used."""
+    for item in (*call.args, *call.kwargs.values()):
+        if isinstance(item, Thing) and item.handed(name):
+            return item
+    return Unknown()
 
 
 def _is_super(node: ast.Call) -> bool:

@@ -167,7 +167,7 @@ def _declared(words: list[str]) -> tuple[list[str], list[str], str]:
             .replace("-", "_")
             .lower()
         )
-    return flags, off, name.replace("-", "_") if flags else name.lower()
+    return flags, off, name.replace("-", "_") if flags else name.replace("-", "_").lower()
 
 
 def _typed(option: Option, kwargs: dict[str, Any]) -> Option:

@@ -136,6 +136,8 @@ class Expressions(ABC):
         if known(test):
             return self.value(node.body if test else node.orelse, scope)
         one, other = self.value(node.body, scope), self.value(node.orelse, scope)
+        if known(one) and known(other) and type(one) is type(other) and one == other:
+            return one
         return one if isinstance(one, Thing) else other if isinstance(other, Thing) else Unknown()
 
     def _list_value(self, node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> Any:

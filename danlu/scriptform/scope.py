@@ -137,6 +137,10 @@ class Thing:
         self.kind = kind
         self.attributes: dict[str, Any] = {}
 
+    def handed(self, name: str) -> bool:
+        """Whether it may come back, changed, from a function of that name that cannot be read."""
+        return False
+
     def call(self, name: str, call: Call) -> Any:
         """The result of calling a method that the script itself does not define."""
         return Unknown()

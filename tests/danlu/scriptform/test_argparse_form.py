@@ -297,3 +297,38 @@ def test_extra_arguments_follow_and_stay_before_the_double_dash() -> None:
     )
     assert command(found, {"data": "x", "n": 1}, ["--other", "2"]) == ["x", "--n", "1", "--other", "2"]
     assert command(found, {"data": "-x", "n": 1}, ["--other"]) == ["--n", "1", "--other", "--", "-x"]
+
+
+def test_a_library_that_adds_options_hands_the_parser_back() -> None:
+    found = form(
+        """
+        import pytorch_lightning as pl
+        p = argparse.ArgumentParser()
+        p = pl.Trainer.add_argparse_args(p)
+        p.add_argument("--lr", type=float, default=0.1)
+        p.parse_args()
+        """
+    )
+    assert names(found) == ["lr"]
+    assert "pytorch_lightning.Trainer.add_argparse_args" in found.notes[0]
+
+
+def test_helps_of_which_a_part_is_not_known() -> None:
+    found = option("'--arch', help='model architecture: ' + ' | '.join(models) + ' (default: resnet18)'")
+    assert found.help == "model architecture: … (default: resnet18)"
+
+
+def test_positionals_by_dest() -> None:
+    found = option("dest='file', nargs='?', default='a'")
+    assert (found.name, found.positional, found.default) == ("file", True, "a")
+
+
+def test_defaults_that_cannot_be_said_need_not_be() -> None:
+    found = form(
+        "p = argparse.ArgumentParser()\np.add_argument('--x', nargs='+', default=[])\np.parse_args()"
+    )
+    assert command(found, defaults(found)) == []
+    with pytest.raises(ValueError, match="x needs at least one item"):
+        command(
+            form("p = argparse.ArgumentParser()\np.add_argument('--x', nargs='+')\np.parse_args()"), {"x": []}
+        )
