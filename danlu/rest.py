@@ -7,6 +7,7 @@ import random
 import ssl
 import time
 import uuid
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -58,6 +59,8 @@ class Connection:
             )  # fmt: skip
         except (httpx.InvalidURL, UnicodeError) as error:
             raise ApiError(0, "bad_url", f"{url!r} is no address of a server: {error}") from error
+        # Nobody closes a client in a notebook; its runs, which keep this connection, may outlive it.
+        weakref.finalize(self, self._http.close).atexit = False
 
     def close(self) -> None:
         """Close the sockets."""

@@ -227,3 +227,17 @@ def test_live_events(client: Client, run: Run, rest: Rest) -> None:
     events.close()  # type: ignore[attr-defined]
     with pytest.raises(ApiError, match="no topic"):
         next(client.stream("nonsense"))
+
+
+def test_runs_outlive_their_client_and_nothing_is_left_open(rest: Rest, tmp_path: Path) -> None:
+    import gc
+    import warnings
+
+    run = Client(rest.served.url, home=tmp_path).submit("exp", "free")
+    gc.collect()
+    assert run.refresh().state == "queued"
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        del run
+        gc.collect()
+    assert [str(item.message) for item in told if item.category is ResourceWarning] == []
