@@ -226,6 +226,8 @@ def _boolean_style(option: Option, field: Field, dialect: Dialect) -> Option:
         return replace(option, style="store_false" if field.default is True else "store_true", required=False)
     off = tuple(f"--no_{option.name}" if "-" not in flag[2:] else f"--no-{flag[2:]}" for flag in option.flags)
     has_off = dialect is TRANSFORMERS and field.default is True
+    if dialect is TRANSFORMERS and field.annotation.optional and field.default in (None, MISSING):
+        return option  # Optional[bool] without a default of its own wants a word
     return replace(option, nargs="?", const=True, required=False, off=off if has_off else ())
 
 

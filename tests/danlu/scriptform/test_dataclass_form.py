@@ -121,6 +121,7 @@ def test_transformers() -> None:
             name: str = field(metadata={"help": "which"})
             fast: bool = True
             layers: Optional[int] = None
+            maybe: Optional[bool] = None
 
         def main():
             parser = HfArgumentParser((Model, TrainingArguments))
@@ -129,7 +130,7 @@ def test_transformers() -> None:
         main()
         """
     )
-    assert [item.name for item in found.options][:4] == ["name", "fast", "layers", "output_dir"]
+    assert [item.name for item in found.options][:4] == ["name", "fast", "layers", "maybe"]
     assert found.option("learning_rate").default == 5e-5  # type: ignore[union-attr]
     assert any("TrainingArguments" in note for note in found.notes)
     args = command(found, {"name": "x", "fast": False, "learning_rate": 1e-4})
@@ -138,6 +139,7 @@ def test_transformers() -> None:
         {"fast": False, "learning_rate": 1.0},
         [],
     )
+    assert command(found, {"maybe": True}) == ["--maybe", "True"]
     assert params_of(found, ["--bf16"]) == ({"bf16": True}, [])
 
 
