@@ -100,6 +100,8 @@ def submit(
     if not errors:
         try:
             body["snapshot"] = script_code.stored(db, settings, reading.draft, principal, utcnow())
+            with db.read() as session:
+                body["git"] = script_code.git_of(session, settings, body.get("parent"), body["snapshot"])
             caller = service.Caller(principal)
             made = service.create_run(db, settings, RunCreate.model_validate(body), caller, utcnow())
         except AppError as error:
@@ -168,7 +170,7 @@ def _context(session: Session, settings: Settings, values: Values, errors: dict[
         "usual_name": PurePosixPath(reading.draft.entrypoint or reading.draft.filename).stem,
         "more_open": more_open(reading.values, found),
         "limit": settings.snapshot_limit_mib * 2**20,
-        **environment_choices(snapshots.environment_names(session)),
+        **environment_choices(snapshots.environment_names(session), reading.environment),
         **suggestions(session, settings),
         **_changes(session, settings, reading, body),
     }

@@ -23,8 +23,3 @@ def last_recipe(session: Session, slug: str) -> str | None:
         .order_by(Run.id.desc())
     )
     return session.scalars(query.limit(1)).first()
-
-
-def git_diff(session: Session, run_id: int) -> str | None:
-    """What was not committed where a run's code came from; None when nothing was, or it came from no git."""
-    return session.scalars(select(Run.git_diff).where(Run.id == run_id)).first()

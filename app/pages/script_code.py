@@ -14,9 +14,9 @@ from app.config import Settings
 from app.db import Database
 from app.errors import Invalid
 from app.files import remove_tree
-from app.pages.queries import git_diff
 from app.pages.script_draft import Draft
 from app.runs import codediff
+from app.runs.queries import git_diff, run_dict, run_exists
 from app.runs.views import Json
 from app.snapshots import forms, queries, service, store
 from danlu.packnames import check_path
@@ -148,6 +148,17 @@ def _pack(file: Path, base: dict[str, Path], edits: dict[str, str]) -> None:
             mode = base[path].stat().st_mode if path in base else 0o100644
             info.external_attr = (mode & 0o177777) << 16
             archive.writestr(info, text)
+
+
+def git_of(session: Session, settings: Settings, parent: int | None, snapshot: str) -> Json | None:
+    """What git said of a parent's code, when it is this very code; None for changed code, or without git."""
+    if parent is None or not run_exists(session, parent):
+        return None
+    origin = run_dict(session, settings, parent)
+    if origin["snapshot"] != snapshot or origin["git"] is None:
+        return None
+    told: Json = origin["git"] | {"diff": git_diff(session, parent) or ""}
+    return told
 
 
 def code_of(session: Session, settings: Settings, run: Json) -> dict[str, Any] | None:

@@ -171,15 +171,17 @@ def _words(reading: Reading, name: str) -> list[str]:
         return []
 
 
-def environment_choices(names: list[str]) -> dict[str, Any]:
+def environment_choices(names: list[str], chosen: str) -> dict[str, Any]:
     """What the select of environments shows: names and meanings by value.
 
     Args:
         names: registered virtual environments.
+        chosen: is shown, too, when it is none (any more).
     """
     venvs = {f"venv:{name}": (name, "A virtual environment of the workers.") for name in names}
     *first, last = ENVIRONMENTS.items()
     offered = dict(first) | venvs | dict([last])
+    offered.setdefault(chosen, (chosen[:100], "Not registered (any more)."))
     return {
         "names": {value: name for value, (name, _) in offered.items()},
         "environments": {value: words for value, (_, words) in offered.items()},

@@ -107,6 +107,7 @@ class Script extends HTMLElement {
     if (base) await this.#load(base);
     await this.show(kept?.open ?? this.#entrypoint() ?? this.filename.value);
     if (kept) this.follow.read();
+    if (kept?.edits.length) this.#say("What you wrote in this tab is back. Start over throws it away.");
     this.#told();
   }
 
@@ -163,6 +164,11 @@ class Script extends HTMLElement {
 
   #startOver() {
     this.#say("");
+    if (this.form.elements.parent) {
+      this.follow.forget();
+      location.reload();
+      return;
+    }
     this.#type({ name: "train.py", text: "" });
     this.edits.clear();
     this.follow.read();
@@ -193,6 +199,7 @@ class Script extends HTMLElement {
   }
 
   #changed() {
+    if (this.message.dataset.kind === "info") this.#say("");
     const text = this.editor.text;
     if (this.base && text === this.originals.get(this.open)) this.edits.delete(this.open);
     else this.edits.set(this.open, text);
@@ -230,9 +237,9 @@ class Script extends HTMLElement {
   }
 
   #told() {
-    const several = this.base && (this.base.files.length > 1 || !this.edits.size);
     this.filename.hidden = Boolean(this.base);
-    this.files.show(several ? this.base.files : [], this.open);
+    this.querySelector("[data-open]").textContent = this.base ? this.open : "";
+    this.files.show(this.base?.files.length > 1 ? this.base.files : [], this.open);
     this.files.changed(this.edits);
     this.leftOut.hidden = !this.left.length;
     const total = this.left.length;

@@ -94,8 +94,12 @@ export class Follower {
   }
 
   #answered(ctx) {
-    if (ctx?.sourceElement !== this.form || ctx?.response?.status !== 204) return;
-    this.done = true; // the run has it now
+    if (ctx?.sourceElement === this.form && ctx?.response?.status === 204) this.forget(); // the run has it now
+  }
+
+  /** Keep nothing of this page from now on. */
+  forget() {
+    this.done = true;
     this.script.draft.forget();
   }
 

@@ -59,6 +59,18 @@ def drop(page: Page, name: str, data: bytes) -> None:
     page.locator(".code-pane").evaluate(DROP, {"name": name, "data": list(data)})
 
 
+def drag(page: Page, *paths: Path) -> None:
+    """Drag files or folders of the disk onto the editor, as the browser itself sees it."""
+    session = page.context.new_cdp_session(page)
+    box = page.locator(".code-pane").bounding_box()
+    assert box is not None
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + 40, "y": box["y"] + 40}
+        session.send("Input.dispatchDragEvent", {"type": kind, "data": data, **place})
+    session.detach()
+
+
 def state(island: Locator) -> dict[str, Any]:
     shown: dict[str, Any] = island.evaluate("island => island.state()")
     return shown
@@ -137,6 +149,7 @@ def test_a_draft_survives_a_reload_and_is_gone_once_it_is_a_run(page: Page) -> N
     page.reload()
     expect(island).to_have_attribute("data-ready", "1")
     assert state(island)["text"] == SCRIPT
+    expect(page.locator(".code-message")).to_contain_text("What you wrote in this tab is back")
     expect(page.get_by_label("--lr")).to_have_value("0.25")
     expect(page.get_by_label("Name", exact=True)).to_have_value("kept")
     page.get_by_role("button", name="Start run").click()
@@ -171,6 +184,7 @@ def test_a_dropped_script_is_in_the_editor(page: Page) -> None:
     assert (state(island)["open"], state(island)["text"]) == ("fit.py", SCRIPT)
     drop(page, "weights.bin", b"\0\1\2")
     expect(page.locator(".code-message")).to_contain_text("weights.bin is no script")
+    expect(page.locator(".code-card.dropping")).to_have_count(0)
     assert state(island)["open"] == "fit.py"
 
 
@@ -213,7 +227,9 @@ def test_a_zip_with_traversal_is_refused_with_the_reason(page: Page, rest: Rest,
     assert list(rest.served.settings.snapshots_dir.iterdir()) == []
 
 
-def test_a_folder_is_packed_without_what_is_no_code(page: Page, tmp_path: Path, rest: Rest) -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with code and with much that is none."""
     folder = tmp_path / "project"
     files = {
         "train.py": SCRIPT, "pkg/model.py": "x = 1\n", "pkg/__pycache__/model.pyc": "no", ".git/config": "no",
@@ -223,8 +239,16 @@ def test_a_folder_is_packed_without_what_is_no_code(page: Page, tmp_path: Path, 
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("way", ["button", "drop"])
+def test_a_folder_is_packed_without_what_is_no_code(page: Page, project: Path, rest: Rest, way: str) -> None:
     island = ready(page)
-    page.get_by_label("A folder").set_input_files(folder)
+    if way == "drop":
+        drag(page, project)
+    else:
+        page.get_by_label("A folder").set_input_files(project)
     listed = page.get_by_role("navigation", name="Files", exact=True)
     expect(listed).to_be_visible()
     shown = state(island)
@@ -266,6 +290,33 @@ def test_a_clone_shows_what_differs_before_it_is_started(page: Page, rest: Rest)
     assert (run["parent"], run["args"]) == (parent["id"], ["--lr", "0.5", "--debug"])
     assert (run["params"]["lr"], run["tags"], run["seed"]) == (0.5, ["first"], parent["seed"])
     assert run["snapshot"] != parent["snapshot"]
+
+
+def test_a_clone_of_the_same_code_keeps_its_commit_and_start_over_brings_the_parent_back(
+    page: Page, rest: Rest
+) -> None:
+    git = {
+        "commit": "b" * 40,
+        "branch": "main",
+        "remote": None,
+        "dirty": True,
+        "diff": "diff --git a/a b/a\n",
+    }
+    parent = submitted(rest, args=["--lr", "0.1"], git=git)
+    island = ready(page, f"/runs/new/script?from={parent['id']}")
+    write(page, "print()")
+    expect(page.locator("#script-changes .diff")).to_have_count(1)
+    page.get_by_role("button", name="Start over").click()
+    expect(page.locator("#script-changes")).to_contain_text("None: the same code")
+    expect(island).to_have_attribute("data-ready", "1")
+    assert state(island)["text"] == SCRIPT
+    page.get_by_label("--epochs").fill("3")
+    page.get_by_role("button", name="Start run").click()
+    page.wait_for_url(re.compile(rf"/runs/{parent['id'] + 1}$"))
+    run = last_run(rest)
+    assert (run["git"], run["snapshot"]) == (parent["git"], parent["snapshot"])
+    assert run["args"] == ["--lr", "0.1", "--epochs", "3"]
+    assert rest.get(f"/runs/{run['id']}/diff").text == git["diff"]
 
 
 def test_a_shell_command_and_wrong_fields(page: Page, rest: Rest, watch: Watch) -> None:
