@@ -12,7 +12,7 @@ _NAMES = frozenset({
 })  # fmt: skip
 _PREFIXES = (
     "LC_", "XDG_", "CUDA_", "NVIDIA_", "NCCL_", "GLOO_", "ROCM_", "HIP_", "OMP_", "MKL_", "KMP_", "OPENBLAS_",
-    "NUMEXPR_", "TORCH", "PYTORCH_", "HF_", "TRITON_", "CUBLAS_",
+    "NUMEXPR_", "TORCH", "PYTORCH_", "HF_", "TRITON_", "CUBLAS_", "UV_",
 )  # fmt: skip
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE|AUTH", re.IGNORECASE)
 

@@ -36,8 +36,6 @@ class Start:
     """Of the program that this process becomes; empty: the script runs in this process."""
     why: str | None = None
     """Why a script that could have started warm does not."""
-    provides: bool = False
-    """Whether the program prepares an environment first, and may fail in that."""
 
 
 def survey() -> None:
@@ -89,7 +87,7 @@ def choose(spec: LaunchSpec) -> Start:
     if name == "shell":
         return Start(_shell(spec))
     if name == "uv":
-        return Start(_uv(spec), provides=True)
+        return Start(_uv(spec))
     if name.startswith(VENV):
         return Start(_python(_registered(spec), spec))
     raise BadEnvironmentError(f"this worker knows no environment {name!r}")
@@ -116,9 +114,11 @@ def become(spec: LaunchSpec, start: Start) -> NoReturn:
 
 def known(spec: LaunchSpec) -> dict[str, Any]:
     """What stands in the record of any environment."""
+    # Another environment's own bootstrap says what it has; a shell finds this one first on its PATH.
+    here = {} if _foreign(spec) else _here
     return {
         **spec.record,
-        **_here,
+        **here,
         "environment": spec.environment_name,
         "attempt": spec.attempt,
         "threads": spec.threads,
@@ -128,9 +128,8 @@ def known(spec: LaunchSpec) -> dict[str, Any]:
 def surroundings(spec: LaunchSpec, program: str) -> dict[str, str]:
     """The variables of another program: its own folder comes first on the PATH, as in an activated environment."""
     values = dict(os.environ)
-    foreign = spec.environment_name == "uv" or spec.environment_name.startswith(VENV)
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME"):
-        if foreign and name not in spec.env:
+        if _foreign(spec) and name not in spec.env:
             values.pop(name, None)
     python = Path(program if spec.environment_name.startswith(VENV) else sys.executable)
     if spec.environment_name != "uv":
@@ -142,6 +141,11 @@ def surroundings(spec: LaunchSpec, program: str) -> dict[str, str]:
             values["CONDA_PREFIX"] = str(root)
     values.setdefault("OMP_NUM_THREADS", str(spec.threads))
     return values
+
+
+def _foreign(spec: LaunchSpec) -> bool:
+    """Whether the interpreter is not the worker's own."""
+    return spec.environment_name == "uv" or spec.environment_name.startswith(VENV)
 
 
 def _first(folder: str, path: str) -> str:

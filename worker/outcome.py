@@ -15,7 +15,10 @@ _OOM = re.compile(
     rb"CUDA out of memory|OutOfMemoryError|\bMemoryError\b|std::bad_alloc|can't allocate memory|Cannot allocate memory"
 )
 _DISK = re.compile(rb"No space left on device|Disk quota exceeded")
-_ERROR = re.compile(r"(error|fatal[\w ]*)\b|[\u00d7\u2570]", re.IGNORECASE)
+_ERROR = re.compile(r"error|fatal|\u00d7", re.IGNORECASE)
+_FRAME = re.compile("[\u2500-\u257f\u25b6]+")
+_HINT = re.compile(r" (?:hint|help|info): ")
+_COMPLAINT_LINES = 8
 # What a run may say about itself; the rest is not its to judge.
 _OWN = frozenset({
     Reason.COMPLETED, Reason.EXCEPTION, Reason.OUT_OF_MEMORY, Reason.DISK_FULL, Reason.NON_FINITE_LOSS,
@@ -155,10 +158,14 @@ def _by_status(
 
 
 def _complaint(text: bytes) -> str:
-    """The line in which a tool says what is wrong: the last that begins like an error, else the last there is."""
-    lines = [line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
-    errors = [line for line in lines if _ERROR.match(line)]
-    return (errors or lines or ["it said nothing"])[-1]
+    """What a tool says is wrong: from its first line that begins like an error, without frames and hints; else its last."""
+    whole = _FRAME.sub(" ", text.decode("utf-8", "replace"))
+    lines = [line.strip() for line in whole.splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        if _ERROR.match(line):
+            whole = " ".join(lines[number : number + _COMPLAINT_LINES])
+            return _HINT.split(whole)[0].lstrip("\u00d7 ")
+    return lines[-1] if lines else "it said nothing"
 
 
 def _line_around(text: bytes, place: int) -> str:

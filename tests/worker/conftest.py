@@ -281,7 +281,7 @@ def run_script(launcher: Launcher, recipes_dir: Path, tmp_path: Path) -> RunScri
         (run_dir / ".danlu").mkdir(parents=True, exist_ok=True)
         spec = LaunchSpec(
             run_id=7, attempt=1, run_dir=run_dir, recipe="", recipes_dir=recipes_dir, params={}, device="cpu",
-            snapshot_dir=snapshot, entrypoint=entrypoint, args=list(args), fence_after=600, fence_kill_after=610,
+            snapshot_dir=snapshot, entrypoint=changes.pop("command", entrypoint), args=list(args), fence_after=600, fence_kill_after=610,
         )  # fmt: skip
         return launcher.submit(replace(spec, **changes))
 

@@ -11,34 +11,9 @@ from typing import Any
 import pytest
 from attempts import ended
 
-from app.runs.logfile import LOG_NAME
-from app.runs.untrusted import read_object
+from scripts import kept, log_of, outcome, record_of, text_of
 from worker.environment import allowed_environment
-from worker.launch import Exited, Handle, Launcher
-from worker.outcome import Facts, decide
-from worker.spec import OUTCOME_FILE
-
-
-def log_of(handle: Handle) -> str:
-    return (handle.spec.run_dir / LOG_NAME).read_text(encoding="utf-8")
-
-
-def outcome(launcher: Launcher, handle: Handle) -> tuple[str, str | None, int | None]:
-    state = ended(launcher, handle)
-    own = read_object(handle.spec.run_dir / OUTCOME_FILE)
-    log = (handle.spec.run_dir / LOG_NAME).read_bytes() if handle.spec.run_dir.exists() else b""
-    decided = decide(Facts(state, 1, own=own, log_tail=log))
-    assert decided.reason is not None
-    return decided.reason, decided.detail, decided.exit_code
-
-
-def text_of(launcher: Launcher, handle: Handle) -> str:
-    """The output of a script that must succeed."""
-    state = ended(launcher, handle)
-    text = log_of(handle)
-    assert isinstance(state, Exited)
-    assert (state.status, state.left) == (0, ()), text
-    return text
+from worker.launch import Exited, Launcher
 
 
 def cold(source: str, folder: Path, *args: str, entrypoint: str = "train.py") -> str:
@@ -232,14 +207,13 @@ def test_own_modules_named_like_ours_or_like_what_is_loaded(launcher: Launcher, 
     files |= {"app/__init__.py": "MINE = 1\n", "app/sub.py": "DEEP = 2\n"}
     text = text_of(launcher, run_script(source, _files=files))
     assert text == f"{[1] * len(names)}\n2 ['app', 'app.sub', 'danlu']\n"
-    record = read_object(launcher.handles[-1].spec.run_dir / ".danlu" / "environment.json", 1 << 20)
-    assert record["start"] == "warm"
+    assert record_of(launcher.handles[-1])["start"] == "warm"
 
 
 def test_what_cannot_be_had_warm_starts_cold(launcher: Launcher, run_script: Any) -> None:
     handle = run_script("import numpy\nprint(numpy.MINE)", _files={"numpy/__init__.py": "MINE = 1\n"})
     assert text_of(launcher, handle) == "1\n"
-    record = read_object(handle.spec.run_dir / ".danlu" / "environment.json", 1 << 20)
+    record = record_of(handle)
     assert record["start"] == "cold"
     assert "numpy" in record["why"]
     source = "import os, sys\nprint(sys.flags.optimize, os.environ['MINE'])\nassert False"
@@ -261,8 +235,7 @@ print(here == Path.cwd(), (here / "data" / "in.csv").read_text(), Path("results.
     folder, snapshot = handle.spec.run_dir, handle.spec.snapshot_dir
     assert text_of(launcher, handle) == "True 1,2 old\n"
     assert (snapshot / "results.csv").read_text() == "old"
-    kept = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if ".danlu" not in path.parts)
-    assert kept == ["data", "data/out.csv", "results.csv", "runs", "stdout.log"]
+    assert kept(folder) == ["data", "data/out.csv", "results.csv", "runs"]
 
 
 def test_a_second_attempt_keeps_what_the_first_has_written(launcher: Launcher, run_script: Any) -> None:
