@@ -56,7 +56,11 @@ def lay_out(spec: LaunchSpec) -> Farm:
     # Where it is still there, an earlier attempt was killed in the middle: half a file may have been left.
     again = laying.exists()
     laying.touch()
-    _lay(str(spec.snapshot_dir), str(spec.run_dir), farm, OWN_NAMES, again)
+    try:
+        _lay(str(spec.snapshot_dir), str(spec.run_dir), farm, OWN_NAMES, again)
+    except OSError:  # a full disk: what was copied so far makes it no better
+        farm.clear()
+        raise
     laying.unlink()
     return farm
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from attempts import ended
 
-from app.runs.logfile import LOG_NAME
+from app.runs.logfile import LOG_NAME, tail_log
 from app.runs.untrusted import read_object
 from worker.launch import Exited, Handle, Launcher
 from worker.outcome import Asked, Facts, decide
@@ -26,8 +26,7 @@ def outcome(
     """Reason, detail and exit code, as the supervisor decides."""
     state = ended(launcher, handle, 60)
     own = read_object(handle.spec.run_dir / OUTCOME_FILE)
-    log = handle.spec.run_dir / LOG_NAME
-    tail = log.read_bytes()[-100_000:] if log.exists() else b""
+    tail = tail_log(handle.spec.run_dir, 200).data
     decided = decide(Facts(state, 1, asked=asked, own=own, log_tail=tail))
     assert decided.reason is not None
     return decided.reason, decided.detail, decided.exit_code
