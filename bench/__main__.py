@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 SUBJECTS = {
     "start": "server: start to first 200",
     "launch": "submit to first optimizer step",
+    "script": "a script: submit to first line and step",
+    "many": "many short runs",
     "submit": "POST /runs from 8 clients",
     "live": "step to the run page's stream",
     "events": "writing scalars",
