@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.api import docs, health, recipes, workers
 from app.compare.table import routes as table
+from app.environments import routes as environments
 from app.experiments import routes as experiments
 from app.live import routes as live
 from app.metrics import routes as metrics
@@ -16,7 +17,7 @@ from app.tensorboard import routes as tensorboard
 __all__ = ["api_router", "health_router"]
 
 _ours = APIRouter(prefix="/api/v1")
-for _subject in (experiments, recipes, runs, routes_files, table, snapshots, queue, workers):
+for _subject in (experiments, recipes, runs, routes_files, table, snapshots, queue, workers, environments):
     _ours.include_router(_subject.router)
 
 api_router = APIRouter()

@@ -16,6 +16,7 @@ from app.clock import rfc3339, utcnow
 from app.config import Settings
 from app.db import Database
 from app.deps import DbDep, SettingsDep
+from app.environments.store import all_environments
 from app.errors import Forbidden, Invalid
 from app.fields import MAX_ID, Name
 from app.web import flash, page, redirect
@@ -33,7 +34,7 @@ _name: TypeAdapter[str] = TypeAdapter(Name)
 @router.get("")
 def settings_page(request: Request, principal: Reader, db: DbDep) -> Response:
     """Everything on one page."""
-    return _page(request, db, principal)
+    return show_settings(request, db, principal)
 
 
 @router.post("/password")
@@ -49,13 +50,13 @@ def change_password(
     """Change one's password: every other browser is logged out, this one gets a new session."""
     user_id = _own_user(principal)
     if new != repeat:
-        return _page(request, db, principal, 422, errors={"repeat": "This is not the same password."})
+        return show_settings(request, db, principal, 422, errors={"repeat": "This is not the same password."})
     try:
         address = client_address(request, settings.trusted_proxies)
         throttle = request.app.state.throttle
         accounts.change_password(db, throttle, user_id, current=current, new=new, address=address)
     except Invalid as error:
-        return _page(request, db, principal, 422, errors=error.fields or {})
+        return show_settings(request, db, principal, 422, errors=error.fields or {})
     response = redirect(request, "/settings")
     with db.write() as session:
         agent = request.headers.get("user-agent", "")
@@ -90,13 +91,15 @@ def create_token(
 ) -> Response:
     """Make a token; the page that answers shows it, and no other page ever does."""
     if scope not in SCOPES or lifetime not in LIFETIMES:
-        return _page(request, db, principal, 422, errors={"scope": "Choose from the list."})
+        return show_settings(request, db, principal, 422, errors={"scope": "Choose from the list."})
     wanted: Scope = "admin" if scope == "admin" else "submit" if scope == "submit" else "read"
     try:
         made = make_token(db, principal, name=_checked_name(name), scope=wanted, days=LIFETIMES[lifetime])
     except Invalid as error:
-        return _page(request, db, principal, 422, errors=error.fields or {}, form={"name": name[:200]})
-    return _page(request, db, principal, 201, new_token=made.secret)
+        return show_settings(
+            request, db, principal, 422, errors=error.fields or {}, form={"name": name[:200]}
+        )
+    return show_settings(request, db, principal, 201, new_token=made.secret)
 
 
 @router.post("/tokens/{token_id}/revoke")
@@ -122,7 +125,7 @@ def invite_user(
     try:
         made = accounts.invite(db, username=username, role=role, submit_code=submit_code, now=utcnow())
     except Invalid as error:
-        return _page(
+        return show_settings(
             request, db, principal, 422, errors=error.fields or {}, form={"username": username[:100]}
         )
     return _with_link(request, db, settings, principal, made)
@@ -173,15 +176,20 @@ def _set_disabled(
     return response
 
 
-def _page(request: Request, db: Database, principal: Principal, status: int = 200, **given: Any) -> Response:
+def show_settings(
+    request: Request, db: Database, principal: Principal, status: int = 200, **given: Any
+) -> Response:
+    """The page; `given` are the errors and the values of a form that could not be taken, or what is shown once."""
     rows = visible_tokens(db, principal, before=None, limit=500)
     with db.read() as session:
         users = store.all_users(session) if principal.is_admin else []
+        environments = all_environments(session)
         logins = store.sessions_of(session, principal.user_id) if principal.user_id is not None else []
     context: dict[str, Any] = {
         "nav": "settings",
         "tokens": [(row, owner) for row, owner in rows if row.revoked_at is None],
         "users": users,
+        "environments": environments,
         "logins": logins,
         "now": utcnow(),
         "rfc3339": rfc3339,
@@ -201,7 +209,7 @@ def _with_link(
     request: Request, db: Database, settings: Settings, principal: Principal, made: accounts.Invitation
 ) -> Response:
     link = f"{_base_url(request, settings)}/welcome?key={made.secret}"
-    return _page(request, db, principal, 201, new_link=link, new_link_for=made.user.username)
+    return show_settings(request, db, principal, 201, new_link=link, new_link_for=made.user.username)
 
 
 def _base_url(request: Request, settings: Settings) -> str:
