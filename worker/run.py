@@ -15,7 +15,7 @@ from app.runs.words import Reason
 from danlu import running
 from danlu.recipe import Recipe, RunContext, load_recipes
 from danlu.statusfile import StatusFile
-from worker import script, together
+from worker import interpreters, outside, script, together
 from worker.confession import (
     BadParamsError,
     DeviceMissingError,
@@ -40,6 +40,7 @@ def main(spec: LaunchSpec) -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.ask())
     status = StatusFile(spec.run_dir)
     (spec.run_dir / OUTCOME_FILE).unlink(missing_ok=True)
+    outside.record(str(spec.run_dir), {**interpreters.known(spec), "start": "warm"})
     try:
         code = _run(spec, status, stop)
     finally:

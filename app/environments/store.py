@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import WriteSession
@@ -26,7 +27,10 @@ def add(session: WriteSession, name: str, python: str, *, actor: str, now: datet
         raise Conflict(f"There is an environment {name!r} already, with {known.python}; remove it first.")
     made = Environment(name=name, python=python, created_at=now, created_by=actor)
     session.add(made)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:  # somebody was faster
+        raise Conflict(f"There is an environment {name!r} already; remove it first.") from error
     return made
 
 

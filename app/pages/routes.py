@@ -14,6 +14,7 @@ from app.clock import utcnow
 from app.config import run_dir
 from app.deps import DbDep, RunIdPath, SettingsDep, SlugPath
 from app.disk import shortage
+from app.environments.record import recorded
 from app.errors import TooLarge
 from app.experiments import queries as experiments
 from app.fields import MAX_ID
@@ -116,6 +117,15 @@ def run(request: Request, run_id: RunIdPath, db: DbDep, settings: SettingsDep) -
 def run_live(request: Request, run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
     """The parts of a run's page that move."""
     return partial(request, "runs/_live.html", **run_context(db, settings, run_id))
+
+
+@router.get("/runs/{run_id}/environment")
+def run_environment(request: Request, run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
+    """The part of a run's page that says in what it ran."""
+    with db.read() as session:
+        row = runs.get_row(session, run_id)
+    record = recorded(run_dir(settings, row.experiment, row.run.slug))
+    return partial(request, "runs/_environment.html", record=record)
 
 
 def run_context(db: DbDep, settings: SettingsDep, run_id: int) -> Context:

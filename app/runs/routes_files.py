@@ -13,6 +13,7 @@ from app.auth.deps import require
 from app.config import Settings, run_dir
 from app.db import Database
 from app.deps import DbDep, RunIdPath, SettingsDep
+from app.environments.record import RunEnvironmentOut, recorded
 from app.errors import Invalid, NotFound
 from app.runs import files, queries
 from app.runs.download import send_file
@@ -86,6 +87,15 @@ def _output(folder: Path, offset: int, total: int) -> Iterator[bytes]:
             return
         yield chunk.data
         offset = chunk.next_offset
+
+
+@router.get("/{run_id}/environment", response_model=RunEnvironmentOut, response_class=JSONResponse)
+def environment(run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
+    """In what the run ran, as its last attempt recorded it: Python, packages with versions, torch, CUDA, machine, git."""
+    record = recorded(_folder(db, settings, run_id))
+    if record is None:
+        raise NotFound(f"Nothing is recorded of run {run_id} yet: that is done when it starts.")
+    return JSONResponse(record)
 
 
 @router.get("/{run_id}/diff", response_class=Response)
