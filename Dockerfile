@@ -26,7 +26,8 @@ COPY worker worker
 COPY templates templates
 COPY static static
 COPY migrations migrations
-RUN pip install --no-deps .
+# uv, for scripts that bring their own requirements.
+RUN pip install --no-deps . && pip install "uv>=0.8"
 
 FROM python:3.11-slim
 LABEL org.opencontainers.image.title="Danlu" \

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from worker.process import MARK_NAME, MARK_ROOM
 log = logging.getLogger(__name__)
 
 _BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+_LOOK_SECONDS = 2.0
 _ROOT = Path(__file__).parent.parent
 
 
@@ -31,6 +33,8 @@ class Zygote:
     torch: str | None = None
     error: str | None = None
     forks: int = 0
+    packages: tuple[int, ...] = ()
+    """State of the installed packages when it was started."""
     inbox: bytes = field(default=b"", repr=False)
 
     def read(self) -> bool:
@@ -84,11 +88,23 @@ def spawn(preload: str) -> Zygote:
         raise
     finally:
         theirs.close()
-    return Zygote(child, ours)
+    return Zygote(child, ours, packages=packages_state())
+
+
+def packages_state() -> tuple[int, ...]:
+    """Changes when a package is installed, upgraded or removed: the times at which the packages' folders changed."""
+    found = []
+    for folder in sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}):
+        with contextlib.suppress(OSError):
+            found.append(Path(folder).stat().st_mtime_ns)
+    return tuple(found)
 
 
 class WarmPool:
-    """One zygote in use and, after `max_forks`, its successor: the old one serves until the new one is ready."""
+    """One zygote in use and, when its time has come, its successor: the old one serves until the new one is ready.
+
+    That is after `max_forks`, and when packages were installed or removed: what is loaded is not what lies there any more.
+    """
 
     def __init__(self, preload: str, max_forks: int) -> None:
         self._preload, self._max_forks = preload, max_forks
@@ -97,6 +113,7 @@ class WarmPool:
         self._leaving: list[Zygote] = []
         self._failures = 0
         self._retry_at = 0.0
+        self._look_at = 0.0
         self.error: str | None = None
         """Why the last zygote ended; None once one is ready."""
 
@@ -161,10 +178,17 @@ class WarmPool:
         try:
             if self.current is None:
                 self.current = spawn(self._preload)
-            elif self.current.forks >= self._max_forks and self.coming is None:
+            elif self.coming is None and (self.current.forks >= self._max_forks or self._outdated()):
                 self.coming = spawn(self._preload)
         except OSError as error:
             self._back_off(f"it cannot be started: {error}")
+
+    def _outdated(self) -> bool:
+        """Whether packages have changed since the current one was started; looked at now and then."""
+        if self.current is None or time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        return self.current.ready and packages_state() != self.current.packages
 
     def _ended(self, zygote: Zygote) -> None:
         self._retire(zygote)
