@@ -79,6 +79,8 @@ class Run(Base):
     """Index into the palette; None: follows from the id."""
     logdir: Mapped[str | None]
     """Where the event files of an imported run lie, outside of the home folder."""
+    imported: Mapped[dict[str, Any] | None]
+    """Of an imported run: what it was made of, see `app.imports.origin`."""
 
     state: Mapped[str] = mapped_column(String(20))
     """Written by app.runs.states only."""
