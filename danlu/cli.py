@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from danlu.commands import demo, doctor, environments, output, runs, serve, token, up
+from danlu.commands import demo, doctor, environments, output, runs, serve, submit, token, up
 from danlu.commands.output import Exit, JsonFlag
 from danlu.errors import ApiError
 from danlu.profile import ProfileError
@@ -59,6 +59,8 @@ def _refuse_usage(error: Any) -> NoReturn:
     if type(error).__name__ == "NoArgsIsHelpError":
         raise error
     said = error.format_message().replace("Value error, ", "").rstrip(".")
+    if type(error).__name__ == "NoSuchOption" and error.ctx and error.ctx.command_path.endswith(" submit"):
+        said += "; arguments of a script stand behind --"
     path = error.ctx.command_path if error.ctx else "danlu"
     output.fail(f"{said}. `{path} --help` says more.", Exit.USAGE)
 
@@ -83,7 +85,7 @@ START, WORK, MEND = "Start", "Runs", "This machine"
 app.command(rich_help_panel=START)(up.up)
 app.command(rich_help_panel=START)(serve.server)
 app.command(rich_help_panel=START)(serve.worker)
-app.command(rich_help_panel=WORK)(runs.submit)
+app.command(rich_help_panel=WORK)(submit.submit)
 app.command(rich_help_panel=WORK)(runs.ls)
 app.command(rich_help_panel=WORK)(runs.show)
 app.command(rich_help_panel=WORK)(runs.logs)

@@ -124,6 +124,19 @@ def select_alone(script: Path) -> Selection:
     return Selection((Source(script.name, script, bool(info.st_mode & stat.S_IXUSR), info.st_size),), ())
 
 
+def including(selection: Selection, path: str, place: Path) -> Selection:
+    """With that file in any case: a script that is to be run is packed, whatever a .gitignore says.
+
+    Raises:
+        PackError: it cannot be read.
+    """
+    if any(file.path == path for file in selection.files):
+        return selection
+    alone = select_alone(place).files[0]._replace(path=path)
+    files = sorted((*selection.files, alone), key=lambda file: file.path.encode())
+    return Selection(tuple(files), tuple(item for item in selection.left_out if item.path != path))
+
+
 def facts(selection: Selection) -> list[FileFact]:
     """Each file with its hash.
 
@@ -242,7 +255,10 @@ class _Walk:
         """Why something that is no folder cannot be packed; a link to a file of the folder is packed as that file."""
         if not entry.is_symlink():
             return None if entry.is_file(follow_symlinks=False) else "neither a file nor a folder"
-        target = Path(entry.path).resolve()
+        try:
+            target = Path(entry.path).resolve()
+        except (OSError, RuntimeError):  # a circle
+            return "a link that leads nowhere"
         if not target.is_relative_to(self.folder):
             return "a link that leads out of the folder"
         return None if target.is_file() else "a link to something else than a file"

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import socket
 import time
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from worker.queries import ScriptFacts
 from worker.spec import OUTCOME_FILE, STATUS_FILE, LaunchSpec
 
 _LOG_LINES = 200
+_SEED = re.compile(r"(?:(?:random|manual|rng|global)[-_]?)?seed", re.IGNORECASE)
 
 
 @dataclass
@@ -132,10 +134,32 @@ def _known(definition: dict[str, Any], devices: tuple[Device, ...]) -> dict[str,
 
 
 def group_name(definition: dict[str, Any]) -> str:
-    """The same for runs that differ in their seed only: one row of TensorBoard's HPARAMS tab."""
-    what = json.dumps([definition["recipe"], definition["snapshot"], definition["params"]], sort_keys=True)
+    """The same for runs that differ in their seed only: one row of TensorBoard's HPARAMS tab.
+
+    A script's seed may be a param or stand in its arguments; the entrypoint's name is what a person sees.
+    """
+    what = [definition["recipe"], definition["snapshot"], definition["params"]]
+    if definition["recipe"] is None:
+        params = {name: value for name, value in definition["params"].items() if not _SEED.fullmatch(name)}
+        args = _without_seed(definition["args"])
+        what = [definition["entrypoint"], definition["snapshot"], params, args]
     name = definition["recipe"] or definition["entrypoint"] or "run"
-    return f"{name} {hashlib.sha256(what.encode()).hexdigest()[:8]}"
+    return f"{name} {hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def _without_seed(args: list[str]) -> list[str]:
+    """A command line without `--seed 3` or `--seed=3`."""
+    kept: list[str] = []
+    value_follows = False
+    for word in args:
+        flag, equals, _ = word.partition("=")
+        if value_follows:
+            value_follows = False
+        elif flag.startswith("-") and _SEED.fullmatch(flag.lstrip("-")):
+            value_follows = not equals
+        else:
+            kept.append(word)
+    return kept
 
 
 def _link_datasets(settings: Settings, folder: Path) -> None:

@@ -121,12 +121,12 @@ def commands_of(run: Json, origin: str, params: Json | None = None) -> dict[str,
         del body["processes"]
     if script:
         # the arguments say what of the params they can; what they cannot say has to stand beside them
-        body["params"] = params or {}
-        return {
-            "curl": repeat.curl({name: value for name, value in body.items() if value != {}}, origin),
-            "cli": "",
-        }
+        return _commands({**body, "params": params} if params else _without(body, "params"), origin)
     return _commands(body if "params" in body else body | {"params": {}}, origin)
+
+
+def _without(body: Json, name: str) -> Json:
+    return {key: value for key, value in body.items() if key != name}
 
 
 def _commands(body: Json, origin: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The code of a draft and of a run: read from the snapshot, compared with a parent's, and stored as a snapshot of its own."""
 
 import shlex
-import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,6 @@ from app.auth.deps import Principal
 from app.config import Settings
 from app.db import Database
 from app.errors import Invalid
-from app.files import remove_tree
 from app.pages.script_draft import Draft
 from app.runs import codediff
 from app.runs.queries import git_diff, run_dict, run_exists
@@ -121,33 +119,10 @@ def stored(db: Database, settings: Settings, draft: Draft, principal: Principal,
             raise Invalid(
                 f"The file name {path[:200]!r} {error}.", fields={"code": f"{path[:200]} {error}"}
             ) from None
-    scratch = store.new_scratch(settings)
-    try:
-        file = scratch / "upload"
-        name = "code.zip"
-        if not draft.base and list(draft.edits) == [draft.filename]:
-            name = draft.filename
-            file.write_text(draft.edits[name], encoding="utf-8", newline="")
-        else:
-            _pack(file, _files(settings, draft.base), draft.edits)
-        upload = service.Upload(file, name, keep_folder=True)
-        told, _ = service.save(db, settings, upload, principal.user_id, now)
-        return str(told["id"])
-    finally:
-        remove_tree(scratch)
-
-
-def _pack(file: Path, base: dict[str, Path], edits: dict[str, str]) -> None:
-    with zipfile.ZipFile(file, "w") as archive:
-        for path, place in base.items():
-            if path not in edits:
-                archive.write(place, path)
-        for path, text in edits.items():
-            info = zipfile.ZipInfo(path)
-            # what could be executed still can be
-            mode = base[path].stat().st_mode if path in base else 0o100644
-            info.external_attr = (mode & 0o177777) << 16
-            archive.writestr(info, text)
+    alone = not draft.base and list(draft.edits) == [draft.filename]
+    name = draft.filename if alone else "code.zip"
+    made = service.save_edited(db, settings, draft.base or None, draft.edits, name, principal.user_id, now)
+    return made.id
 
 
 def git_of(session: Session, settings: Settings, parent: int | None, snapshot: str) -> Json | None:

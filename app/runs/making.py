@@ -17,7 +17,7 @@ from app.runs.schemas import Git, RunClone, RunCreate
 from danlu.gitfacts import cut_diff, without_credentials
 
 Json = dict[str, Any]
-_SCRIPTS_ONLY = ("entrypoint", "args", "git")
+_SCRIPTS_ONLY = ("snapshot", "entrypoint", "args", "environment", "git")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def changed(
     Of a script the command line is made anew: arguments that its form does not know stay as they are.
 
     Raises:
-        Invalid: arguments for a recipe.
+        Invalid: something that only scripts have, of a recipe.
     """
     body = as_body(session, settings, run, experiment)
     given = {name: getattr(changes, name) for name in changes.model_fields_set}
@@ -142,11 +142,15 @@ def changed(
         name: value for name, value in given.items() if value is not None and name not in {"params", "args"}
     }
     if run.recipe is not None:
-        if changes.args:
+        wrong = {name for name in _SCRIPTS_ONLY if given.get(name)}
+        if wrong:
             raise Invalid(
-                "args are for scripts.", fields={"args": "are for scripts; this run is of a recipe"}
+                f"{', '.join(sorted(wrong))}: for scripts only, and run {run.id} is of a recipe.",
+                fields=dict.fromkeys(sorted(wrong), "is for scripts; this run is of a recipe"),
             )
         return body.model_copy(update=plain | {"params": body.params | changes.params})
+    if "snapshot" in plain:
+        plain.setdefault("git", None)  # what is known is of the other code
     params, args = scripts.asked(
         scripts.form_of_run(session, settings, run), run, changes.params, changes.args
     )
@@ -154,7 +158,7 @@ def changed(
 
 
 def _refuse_script_fields(body: RunCreate) -> None:
-    given = {name for name in _SCRIPTS_ONLY if getattr(body, name)}
+    given = {name for name in _SCRIPTS_ONLY if getattr(body, name)} - {"environment"}
     if body.environment != "worker":
         given.add("environment")
     if given:

@@ -24,18 +24,47 @@ def curl(body: Body, origin: str) -> str:
 
 
 def cli(body: Body) -> str:
-    """The same with `danlu submit`; where the server is and the token come from `danlu`'s own settings."""
-    parts = [f"danlu submit {shlex.quote(str(body.get('recipe', '')))}"]
+    """The same with `danlu submit`; where the server is and the token come from `danlu`'s own settings.
+
+    A script is taken from the server's own copy of its code, so that the command works wherever it is pasted.
+    """
+    parts = [_what(body)]
     if body.get("experiment"):
         parts.append(f"--experiment {shlex.quote(body['experiment'])}")
     parts += [
         f"--set {shlex.quote(f'{key}={_set_text(value)}')}" for key, value in body.get("params", {}).items()
     ]
-    for key in ("name", "device", "processes", "seed", "priority", "notes", "max_retries", "timeout_s"):
+    for key in (
+        "name",
+        "device",
+        "processes",
+        "seed",
+        "priority",
+        "notes",
+        "max_retries",
+        "timeout_s",
+        "after",
+    ):
         if key in body:
             parts.append(f"--{_FLAGS.get(key, key)} {shlex.quote(str(body[key]))}")
     parts += [f"--tag {shlex.quote(tag)}" for tag in body.get("tags", ())]
+    if body.get("args"):
+        parts.append(f"-- {shlex.join(body['args'])}")
     return " \\\n  ".join(parts)
+
+
+def _what(body: Body) -> str:
+    """The beginning of the command: a recipe, a script of a snapshot, or a command line there."""
+    if not body.get("snapshot"):
+        return f"danlu submit {shlex.quote(str(body.get('recipe', '')))}"
+    entrypoint = shlex.quote(body.get("entrypoint") or "")
+    code = f"--snapshot {shlex.quote(body['snapshot'])}"
+    environment = body.get("environment", "worker")
+    if environment == "shell":
+        return f"danlu submit --shell {entrypoint} {code}"
+    chosen = f" --environment {shlex.quote(environment)}" if environment != "worker" else ""
+    script = f" {entrypoint}" if body.get("entrypoint") else ""
+    return f"danlu submit{script} {code}{chosen}"
 
 
 def cli_script(body: Body, path: str, args: list[str]) -> str:

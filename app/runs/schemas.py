@@ -165,10 +165,13 @@ class RunClone(Body):
 
     experiment: Name | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    snapshot: SnapshotId | None = Field(None, description="Of a script: other code.")
+    entrypoint: Prose | None = None
     args: Args | None = Field(
         None, description="Of a script: the whole command line, in the place of its own."
     )
     environment: Short | None = None
+    git: Git | None = Field(None, description="Of other code; left out, nothing is known of it.")
     name: Name | None = None
     device: Device | None = None
     processes: Processes | None = None

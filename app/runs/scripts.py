@@ -56,9 +56,9 @@ def find(session: WriteSession, settings: Settings, body: RunCreate, now: dateti
         BadSyntax: the entrypoint is not Python.
     """
     snapshot = _snapshot(session, settings, body.snapshot or "")
-    queries.touch(
-        session, snapshot.id, now
-    )  # first: whoever removes unused code sees it, or has removed it before
+    # First: whoever removes unused code waits for it and sees it, or has removed it before.
+    if not queries.touch(session, snapshot.id, now):
+        raise _gone(snapshot.id)
     folder = store.folder_of(settings, snapshot.id)
     if body.environment == "shell":
         entrypoint, form = _command_line(body), forms.NOTHING

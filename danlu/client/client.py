@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import httpx
 
@@ -20,6 +20,9 @@ from danlu.client.run import Run
 from danlu.client.series import Series, XAxis
 from danlu.profile import Profile, load_profile
 from danlu.rest import PAGE, Connection
+
+if TYPE_CHECKING:
+    from danlu.pack import Selection
 
 
 class Client(Catalog):
@@ -199,11 +202,14 @@ class Client(Catalog):
 
     # --- code
 
-    def upload(self, path: str | Path, *, entrypoint: str | None = None, alone: bool = False) -> Snapshot:
+    def upload(
+        self, path: str | Path | Selection, *, entrypoint: str | None = None, alone: bool = False
+    ) -> Snapshot:
         """Upload code for runs of scripts; what the server has already is not sent again.
 
         Args:
             path: a folder; or a script, whose folder is uploaded with it. What `.gitignore` and `.danluignore` name stays.
+                Or what `danlu.pack.select` has chosen.
             entrypoint: the script whose form `Snapshot.params_schema` describes; default: the script itself, or the likeliest.
             alone: of a script, only the script.
 
@@ -211,7 +217,7 @@ class Client(Catalog):
             PackError: it cannot be read, or is too large.
             ApiError: the server refused it: 403 without the submit-code right, 422 for a script that is no Python.
         """
-        return code.upload(self._server, Path(path), entrypoint, alone=alone)
+        return code.upload(self._server, path, entrypoint, alone=alone)
 
     def snapshot(self, snapshot_id: str, *, entrypoint: str | None = None) -> Snapshot:
         """Code that was uploaded, with its files in `listing`."""

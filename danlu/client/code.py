@@ -14,15 +14,20 @@ if TYPE_CHECKING:
     from danlu.pack import Selection
 
 
-def upload(server: Connection, path: Path, entrypoint: str | None, *, alone: bool) -> Snapshot:
+def upload(
+    server: Connection, what: str | Path | Selection, entrypoint: str | None, *, alone: bool
+) -> Snapshot:
     """See `Client.upload`."""
-    from danlu.pack import PackError, select, select_alone
+    from danlu.pack import PackError, Selection, including, select, select_alone
 
+    if isinstance(what, Selection):
+        return send(server, what, Path(entrypoint or "code").stem, entrypoint)
+    path = Path(what)
     if path.is_dir():
         return send(server, select(path), path.resolve().name or "code", entrypoint)
     if not path.is_file():
         raise PackError(f"{path} is neither a script nor a folder")
-    chosen = select_alone(path) if alone else select(path.parent)
+    chosen = select_alone(path) if alone else including(select(path.parent), path.name, path)
     return send(server, chosen, path.stem, entrypoint or path.name)
 
 

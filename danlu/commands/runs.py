@@ -1,9 +1,8 @@
-"""submit, ls, show, logs, cancel: runs, over REST."""
+"""ls, show, logs, cancel: runs, over REST."""
 
 from __future__ import annotations
 
 import json
-import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,79 +11,12 @@ import typer
 from danlu.commands import output
 from danlu.commands.connect import connect
 from danlu.commands.output import Exit, JsonFlag
-from danlu.commands.watch import exit_code, watch
 from danlu.errors import ApiError
 
 if TYPE_CHECKING:
     from danlu.client import Run
 
 Json = dict[str, Any]
-
-SetOption = typer.Option(
-    None,
-    "--set",
-    "-s",
-    metavar="KEY=VALUE",
-    help="One param; the value is read as JSON, else it is a string.",
-)
-
-
-def submit(
-    recipe: str = typer.Argument(help="Name of a recipe, such as rings."),
-    *,
-    settings: list[str] = SetOption,
-    experiment: str = typer.Option(
-        None, "--experiment", "-e", help="Experiment; made when it is new. Default: the recipe's name."
-    ),
-    name: str = typer.Option(None, help="Name of the run. Default: the recipe's name."),
-    device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:N or mps."),
-    processes: int = typer.Option(
-        None, help="1 to 64 that train together on one machine; on CUDA each has its own GPU. Default: 1."
-    ),
-    seed: int = typer.Option(None, help="0 to 2^32-1. Default: drawn at random and recorded."),
-    tags: list[str] = typer.Option(None, "--tag", "-t", help="A label; may be repeated."),
-    notes: str = typer.Option(None, help="Free text."),
-    priority: int = typer.Option(None, help="-100 to 100; higher starts earlier."),
-    max_retries: int = typer.Option(None, help="How often to run again after a failure of its own."),
-    timeout: int = typer.Option(None, metavar="SECONDS", help="Stop the training after so many seconds."),
-    wait: bool = typer.Option(False, "--wait", "-w", help="Show progress and exit when the run has ended."),
-    as_json: bool = JsonFlag,
-) -> None:
-    """Queue a run of a recipe.
-
-    With --wait the exit code is 0 when it succeeded, 1 when it failed, 3 when it was cancelled.
-    """
-    with connect() as client:
-        run = client.submit(
-            experiment or recipe,
-            recipe,
-            read_params(settings or []),
-            name=name,
-            device=device,
-            processes=processes,
-            seed=seed,
-            tags=tags or None,
-            notes=notes,
-            priority=priority,
-            max_retries=max_retries,
-            timeout_s=timeout,
-        )
-        _follow_up(run, wait=wait, as_json=as_json)
-
-
-def _follow_up(run: Run, *, wait: bool, as_json: bool) -> None:
-    """Print the run; with `wait`, once it has ended, and exit by how it ended."""
-    if wait:
-        output.note(f"Run {run.id}: {run.url}")
-        watch(run, quiet=as_json)
-    if as_json:
-        output.print_json(run.data)
-    elif wait:
-        _print_run(run.data)
-    else:
-        print(f"Run {run.id} is {run.state}: {run.url}")
-    if wait:
-        raise typer.Exit(int(exit_code(run.data)))
 
 
 def ls(
@@ -130,7 +62,7 @@ def show(run_id: int = typer.Argument(metavar="ID", help="The run."), as_json: b
     if as_json:
         output.print_json(run)
     else:
-        _print_run(run)
+        print_run(run)
 
 
 def logs(
@@ -192,33 +124,6 @@ def cancel(
         raise typer.Exit(int(Exit.USAGE))
 
 
-def read_params(settings: list[str]) -> Json:
-    """`["lr=0.1", "name=x"]` as params: the value is JSON where it is valid JSON, else a string."""
-    params: Json = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not key.strip():
-            output.fail(f"--set takes KEY=VALUE, not {setting!r}", Exit.USAGE)
-        params[key.strip()] = read_value(text)
-    return params
-
-
-def read_value(text: str) -> object:
-    """JSON, else the text itself. What cannot be sent as JSON (NaN, 1e400) stays text, for the server to refuse by name."""
-
-    def refuse(constant: str) -> object:
-        raise ValueError(constant)
-
-    def real(digits: str) -> object:
-        number = float(digits)
-        return number if math.isfinite(number) else refuse(digits)
-
-    try:
-        return json.loads(text, parse_constant=refuse, parse_float=real)
-    except (ValueError, RecursionError):
-        return text
-
-
 def experiment_of(run: Json) -> str:
     """The slug, whichever way the answer holds it."""
     experiment = run.get("experiment")
@@ -246,7 +151,7 @@ def metrics_text(run: Json, limit: int | None = None) -> str:
     return "  ".join(f"{tag} {output.number(metrics[tag].get('last'))}" for tag in sorted(metrics)[:limit])
 
 
-def _print_run(run: Json) -> None:
+def print_run(run: Json) -> None:
     """The run as rows of name and value."""
     table = output.table("", "")
     table.show_header = False

@@ -47,3 +47,20 @@ def test_cli_says_exactly_the_param(value: object) -> None:
     assert words[words.index("--tag") + 1] == "a b"
     assert words[words.index("--seed") + 1] == "3"
     assert words[words.index("--processes") + 1] == "2"
+
+
+@pytest.mark.parametrize("environment", ["worker", "venv:old", "shell"])
+def test_cli_takes_a_script_from_the_servers_copy(environment: str) -> None:
+    body = {
+        "experiment": "e", "snapshot": "a" * 64, "entrypoint": NASTY, "environment": environment,
+        "args": ["--lr", "0.1", NASTY, "--"], "params": {"free": [1]}, "seed": 3,
+    }  # fmt: skip
+    words = shell_words(repeat.cli(body), "danlu")
+    place = words.index("--")
+    assert words[place + 1 :] == body["args"]
+    assert words[words.index("--snapshot") + 1] == "a" * 64
+    assert words[words.index("--set") + 1] == "free=[1]"
+    assert words[2 if environment == "shell" else 1] == NASTY
+    assert ("--shell" in words) == (environment == "shell")
+    if environment == "venv:old":
+        assert words[words.index("--environment") + 1] == "venv:old"

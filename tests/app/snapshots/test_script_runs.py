@@ -162,6 +162,18 @@ def test_clones_render_their_command_line_anew(rest: Rest, code: str) -> None:
     assert (again["args"], again["params"]) == (["a"], {"LR": 0.5, "EPOCHS": 3, "NAME": "b"})
 
 
+def test_a_clone_may_have_other_code(rest: Rest, code: str) -> None:
+    run = submit(rest, code, params={"lr": 0.1}, git={"commit": "abc"})
+    newer = uploaded(rest, FILES | {"train.py": TRAIN.replace("--amp", "--bf16")})
+    clone = rest.post(f"/runs/{run['id']}/clone", {"snapshot": newer, "params": {"bf16": True}}).json()
+    assert clone["args"] == ["--lr", "0.1", "--bf16"]
+    clone = rest.post(f"/runs/{run['id']}/clone", {"snapshot": newer, "args": ["--bf16"]}).json()
+    assert (clone["snapshot"], clone["args"], clone["git"]) == (newer, ["--bf16"], None)
+    assert clone["params"] == {"lr": 0.001, "epochs": 3, "optimizer": "adam", "bf16": True}
+    other = rest.post(f"/runs/{run['id']}/clone", {"entrypoint": "free.py"}).json()
+    assert (other["entrypoint"], other["args"], other["git"]["commit"]) == ("free.py", ["--lr", "0.1"], "abc")
+
+
 def test_retries_are_the_same_again(rest: Rest, code: str) -> None:
     git = {
         "commit": "abc",
