@@ -12,6 +12,8 @@ class AppError(Exception):
 
     status = 500
     code = "internal"
+    position: int | None = None
+    """Of the character in a text that is wrong, from 0."""
 
     def __init__(
         self, detail: str, *, fields: dict[str, str] | None = None, retry_after: int | None = None
@@ -22,10 +24,12 @@ class AppError(Exception):
         self.retry_after = retry_after
 
     def body(self) -> dict[str, object]:
-        """The JSON body: `{"error", "detail", "fields"?}`."""
+        """The JSON body: `{"error", "detail", "fields"?, "position"?}`."""
         body: dict[str, object] = {"error": self.code, "detail": self.detail}
         if self.fields:
             body["fields"] = self.fields
+        if self.position is not None:
+            body["position"] = self.position
         return body
 
 

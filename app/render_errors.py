@@ -44,9 +44,12 @@ def answer(
     detail: str,
     fields: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
+    position: int | None = None,
 ) -> Response:
     """An error in the form that this caller can use."""
     body: dict[str, Any] = {"error": code, "detail": detail}
+    if position is not None:
+        body["position"] = position
     if fields:
         body["fields"] = fields
     response: Response
@@ -110,7 +113,7 @@ def _app_error(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return answer(request, error.status, error.code, error.detail, error.fields, headers)
+    return answer(request, error.status, error.code, error.detail, error.fields, headers, error.position)
 
 
 def _http_exception(request: Request, error: Exception) -> Response:

@@ -125,9 +125,8 @@ def _chosen(
         statement = statement.where(Experiment.slug == query.experiment)
     if query.run:
         statement = statement.where(Run.id.in_(query.run))
-    elif not query.archived:
-        statement = statement.where(Run.archived_at.is_(None))
-    return narrowed(statement, query.q, now, sqlite=sqlite)
+    archived = query.archived or bool(query.run)
+    return narrowed(statement, query.q, now, archived=archived, sqlite=sqlite)
 
 
 def _changed(statement: Select[*tuple[Any, ...]], query: TableQuery) -> Select[*tuple[Any, ...]]:

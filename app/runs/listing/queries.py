@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app import cursors
 from app.clock import utcnow
@@ -29,10 +29,11 @@ from app.cursors import Kind, Value
 from app.errors import Invalid, NotFound
 from app.models import Experiment, Metric, Run
 from app.orm import Moment
+from app.runs.listing.compiled import condition, mentions, seconds, tag_items
 from app.runs.listing.request import RunListQuery
 from app.runs.queries import run_rows, to_json
 from app.runs.views import Json, RunRow
-from app.sqltext import bytewise, contains, fold
+from app.sqltext import bytewise, fold
 
 Column = ColumnElement[Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -104,21 +105,22 @@ def _filtered(
         statement = statement.where(Run.sweep == query.sweep)
     for tag in query.tag:
         statement = statement.where(_has_tag(tag, sqlite=sqlite))
-    return narrowed(statement, query.q, now, sqlite=sqlite)
+    return narrowed(statement, query.q, now, archived=query.archived, sqlite=sqlite)
 
 
 def narrowed(
-    statement: Select[*tuple[Any, ...]], q: str | None, now: datetime, *, sqlite: bool
+    statement: Select[*tuple[Any, ...]], q: str | None, now: datetime, *, archived: bool, sqlite: bool
 ) -> Select[*tuple[Any, ...]]:
-    """The runs that a query finds.
+    """The runs that a query finds; archived ones where that is asked for, here or in the query.
 
     Raises:
-        Invalid: it cannot be read; the message says where.
+        BadQuery: it cannot be read; the message says where.
     """
-    del now
-    if not q:
+    if q:
+        statement = statement.where(condition(q, now, sqlite=sqlite))
+    if archived or (q and mentions(q, "archived")):
         return statement
-    return statement.where(or_(*(contains(column, q, sqlite=sqlite) for column in (Run.name, Run.notes))))
+    return statement.where(Run.archived_at.is_(None))
 
 
 def ordered(
@@ -134,10 +136,7 @@ def ordered(
 
 
 def _has_tag(tag: str, *, sqlite: bool) -> Column:
-    if sqlite:
-        items = func.json_each(Run.tags).table_valued("value", name="tag_item")
-    else:
-        items = func.json_array_elements_text(Run.tags).table_valued("value", name="tag_item")
+    items = tag_items(sqlite=sqlite)
     return exists(select(true()).select_from(items).where(items.c.value == tag))
 
 
@@ -152,8 +151,8 @@ def _sorted(
     name = sort.removeprefix("-")
     head, _, rest = name.partition(".")
     if head == "metrics" and rest:
-        statement = statement.outerjoin(Metric, and_(Metric.run_id == Run.id, Metric.tag == rest))
-        keys = _nullable(Metric.last, "number", down)
+        statement, column = _metric_column(statement, rest)
+        keys = _nullable(column, "number", down)
     elif head == "params" and rest:
         keys = _param_keys(rest, down, sqlite=sqlite)
     else:
@@ -161,11 +160,23 @@ def _sorted(
     return statement, [*keys, Key(Run.id.expression, "id", down)]
 
 
+def _metric_column(statement: Select[*tuple[Any, ...]], name: str) -> tuple[Select[*tuple[Any, ...]], Column]:
+    """The last value of a tag, or its `.min` or `.max`; a tag may itself end so, and that reading comes first."""
+    whole = aliased(Metric)
+    statement = statement.outerjoin(whole, and_(whole.run_id == Run.id, whole.tag == name))
+    tag, _, summary = name.rpartition(".")
+    if not tag or summary not in {"last", "min", "max"}:
+        return statement, whole.last.expression
+    part = aliased(Metric)
+    statement = statement.outerjoin(part, and_(part.run_id == Run.id, part.tag == tag))
+    return statement, func.coalesce(whole.last, getattr(part, summary))
+
+
 def _column_keys(name: str, down: bool, now: datetime, *, sqlite: bool) -> list[Key]:
     if name in {"created", "id"}:
         return []  # ids grow with time, and need no sorting
     if name == "duration":
-        return _nullable(_seconds(now, sqlite=sqlite), "number", down)
+        return _nullable(seconds(now, sqlite=sqlite), "number", down)
     times = {"updated": Run.updated_at, "started": Run.started_at, "finished": Run.finished_at}
     if name in times:
         return _nullable(times[name], "time", down)
@@ -187,14 +198,6 @@ def _nullable(column: Any, kind: Kind, down: bool) -> list[Key]:
     blanks: dict[Kind, Any] = {"number": literal(0.0), "text": literal(""), "time": literal(_EPOCH, Moment())}
     missing = case((column.is_(None), 1), else_=0)
     return [Key(missing, "number", descending=False), Key(func.coalesce(column, blanks[kind]), kind, down)]
-
-
-def _seconds(now: datetime, *, sqlite: bool) -> Column:
-    """Seconds from the start to the end, or to now."""
-    end = func.coalesce(Run.finished_at, literal(now, Moment()))
-    if sqlite:
-        return (func.julianday(end) - func.julianday(Run.started_at)) * 86_400.0
-    return cast(func.extract("epoch", end - Run.started_at), Float)
 
 
 def _param_keys(key: str, down: bool, *, sqlite: bool) -> list[Key]:

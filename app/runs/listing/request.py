@@ -21,8 +21,11 @@ class RunListQuery(BaseModel):
     entrypoint: list[Text] = Field([], max_length=32, description="A script, by its path in the snapshot.")
     sweep: Text | None = Field(None, description="Only the runs of this sweep, see POST /sweeps.")
     q: Text | None = Field(
-        None, description="Found in the name or the notes, as it is written; case of ASCII ignored."
+        None,
+        description="A query such as `state:running lr<0.01 val_acc>0.9`, see docs/compare.md; bare words are found in "
+        "the name or the notes, case of ASCII ignored.",
     )
+    archived: bool = Field(False, description="Archived runs, too.")
     sort: Text = Field(
         "-created",
         description="created, updated, started, finished, name, state, recipe, experiment, priority, queue (as runs are claimed), "
