@@ -80,6 +80,8 @@ class RunOut(Answer):
     after: int | None = Field(description="The run whose success it waits for.")
     sweep: str | None = Field(description="The same for all runs of one sweep.")
     owner: str | None
+    colour: int | None = Field(description="Index into the palette, 0 to 9; null: by its id.")
+    archived_at: datetime | None = Field(description="Since when it is put aside, and not listed.")
     state: RunState
     reason: Reason | None
     detail: str | None

@@ -10,14 +10,27 @@ from app.live import routes as live
 from app.metrics import routes as metrics
 from app.queue import routes as queue
 from app.runs import routes as runs
-from app.runs import routes_files
+from app.runs import routes_bulk, routes_files
+from app.runs.listing import routes as listing
 from app.snapshots import routes as snapshots
 from app.tensorboard import routes as tensorboard
 
 __all__ = ["api_router", "health_router"]
 
 _ours = APIRouter(prefix="/api/v1")
-for _subject in (experiments, recipes, runs, routes_files, table, snapshots, queue, workers, environments):
+for _subject in (
+    environments,
+    experiments,
+    listing,
+    queue,
+    recipes,
+    routes_bulk,
+    routes_files,
+    runs,
+    snapshots,
+    table,
+    workers,
+):
     _ours.include_router(_subject.router)
 
 api_router = APIRouter()

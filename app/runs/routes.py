@@ -80,9 +80,9 @@ def show(run_id: RunIdPath, db: DbDep, settings: SettingsDep) -> Response:
 
 @router.patch("/{run_id}", dependencies=SUBMIT, response_model=RunOut, response_class=JSONResponse)
 def change(run_id: RunIdPath, body: RunPatch, db: DbDep, settings: SettingsDep) -> Response:
-    """Change name, tags and notes; the priority only while the run is queued."""
+    """Change name, tags, notes and colour; the priority only while the run is queued."""
     values = {name: getattr(body, name) for name in body.model_fields_set}
-    missing = [name for name, value in values.items() if value is None]
+    missing = [name for name, value in values.items() if value is None and name != "colour"]
     if missing:
         raise Invalid(f"{missing[0]} must not be null.", fields=dict.fromkeys(missing, "must not be null"))
     with db.write() as session:

@@ -155,6 +155,9 @@ class RunPatch(Body):
     tags: Tags | None = None
     notes: Prose | None = None
     priority: Priority | None = Field(None, description="Only while the run is queued.")
+    colour: Annotated[int, Field(ge=0, le=9)] | None = Field(
+        None, description="Index into the palette, 0 to 9; null: by the run's id."
+    )
 
 
 class RunClone(Body):

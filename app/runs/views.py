@@ -5,7 +5,7 @@
  "recipe": "rings", "snapshot": null, "entrypoint": null, "args": [], "params": {"lr": 0.001},
  "environment": "worker", "git": null, "device": "auto",
  "processes": 1, "seed": 7, "priority": 0, "tags": [], "notes": "", "max_retries": 0, "timeout_s": null, "env": {},
- "parent": null, "after": null, "sweep": null, "owner": "ada",
+ "parent": null, "after": null, "sweep": null, "owner": "ada", "colour": null, "archived_at": null,
  "state": "queued", "reason": null, "detail": null, "phase": null, "attempt": 0,
  "position": 3, "waiting_reason": "2 ahead of you; needs cuda:1, busy with #17 rings",   (null unless queued)
  "cancel_requested_at": null, "cancel_requested_by": null,
@@ -55,6 +55,8 @@ def run_json(row: RunRow, metrics: Iterable[Metric], waiting: Waiting | None, no
         "experiment_name": row.experiment_name,
         **_definition(run),
         "owner": row.owner,
+        "colour": run.colour,
+        "archived_at": rfc3339(run.archived_at),
         "state": run.state,
         "reason": run.reason,
         "detail": run.detail,

@@ -87,7 +87,7 @@ class Either:
 
 Node = Word | Term | Not | Both | Either
 
-_OPERATOR = re.compile(r"!=|<=|>=|[:=<>]")
+OPERATOR = re.compile(r"!=|<=|>=|[:=<>]")
 _NAME = re.compile(r'[^\s()":=<>!]+')
 _BARE = re.compile(r'[^\s()"]+')
 
@@ -146,7 +146,7 @@ def _skip(query: str, at: int) -> int:
 def _piece(query: str, at: int) -> tuple[Token, int]:
     """A word, a term or one of the words `or`, `and`, `not`."""
     name, behind = _name(query, at)
-    operator = _OPERATOR.match(query, behind)
+    operator = OPERATOR.match(query, behind)
     if operator is None:
         if query[at] != '"':
             bare = _BARE.match(query, at)
