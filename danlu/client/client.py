@@ -113,6 +113,9 @@ class Client(Catalog):
             fields: as for `submit`.
         """
         body = self._body(experiment, recipe, params, fields)
+        for name, values in grid.items():
+            if isinstance(values, str):
+                raise TypeError(f"the grid of {name} is a list of values, not a string: [{values!r}]")
         body["grid"] = {name: list(values) for name, values in grid.items()}
         return Sweep(self._server, self._server.create("/sweeps", body, key=fields.get("idempotency_key")))
 
@@ -180,8 +183,11 @@ class Client(Catalog):
         """
         if isinstance(tags, str):
             raise TypeError(f"tags is a list of names, not a name: [{tags!r}]")
-        ids = [run.id if isinstance(run, Run) else run for run in runs]
-        return series.fetch(self._server, ids, tags, points, x)
+        expected = {
+            run.id if isinstance(run, Run) else run: run.last_steps() if isinstance(run, Run) else {}
+            for run in runs
+        }
+        return series.fetch(self._server, expected, tags, points, x)
 
     # --- the queue
 

@@ -208,6 +208,8 @@ class Run(RunRecord):
     ) -> Any:
         """Its curves: `run.metrics("loss").y` is a numpy array, `run.metrics()` has all of them by tag.
 
+        They reach at least as far as `summary` says: after `wait` they are whole.
+
         Args:
             tag: only this one.
             points: at most so many per curve, thinned so that no spike is lost; 0: every point.
@@ -217,14 +219,19 @@ class Run(RunRecord):
         Raises:
             KeyError: it has written no such scalar (yet).
         """
+        wanted = None if tag is None else [tag]
         found = SeriesOfRun(
-            self.id, series.fetch(self._server, [self.id], None if tag is None else [tag], points, x)
+            self.id, series.fetch(self._server, {self.id: self.last_steps()}, wanted, points, x)
         )
         if tag is not None and tag not in found:
             known = ", ".join(self.metric_tags()) or "none yet"
             raise KeyError(f"run {self.id} has no scalar {tag!r}; it has {known}")
         chosen = found if tag is None else found[tag]
         return chosen.to_pandas() if as_ == "pandas" else chosen
+
+    def last_steps(self) -> dict[str, int]:
+        """The last step of each curve, as the run was told of last."""
+        return {tag: found.step for tag, found in self.summary.items()}
 
     def metric_tags(self) -> list[str]:
         """Names of its curves, sorted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 XAxis = Literal["step", "relative", "wall"]
 RUNS_AT_ONCE = 200
+LAG = 5.0
+"""Seconds within which the server shows in its curves what it has told of."""
+_AGAIN = 0.25
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,9 +104,42 @@ def to_pandas(series: Iterable[Series]) -> Any:
 
 
 def fetch(
+    server: Connection,
+    expected: Mapping[int, Mapping[str, int]],
+    tags: Sequence[str] | None,
+    points: int,
+    x: XAxis,
+) -> list[Series]:
+    """The curves of these runs, in their order and then by tag; more runs than the server takes at once in several calls.
+
+    What a run has just written shows up a moment later in its curves than in its summary: they are asked for again
+    until they are as long as expected, for some seconds at most.
+
+    Args:
+        server: where.
+        expected: run -> tag -> the last step that its summary has told of.
+        tags: only these; None: all.
+        points: at most so many per curve; 0: all.
+        x: what `Series.x` is.
+    """
+    until = time.monotonic() + LAG
+    while True:
+        found = _fetch(server, list(expected), tags, points, x)
+        reached = {(item.run, item.tag): item.step[-1] for item in found if len(item)}
+        whole = all(
+            reached.get((run, tag), -1) >= step
+            for run, steps in expected.items()
+            for tag, step in steps.items()
+            if tags is None or tag in tags
+        )
+        if whole or time.monotonic() > until:
+            return found
+        time.sleep(_AGAIN)
+
+
+def _fetch(
     server: Connection, runs: Sequence[int], tags: Sequence[str] | None, points: int, x: XAxis
 ) -> list[Series]:
-    """The curves of these runs, in their order and then by tag; more runs than the server takes at once in several calls."""
     found: list[Series] = []
     if tags is not None and not tags:
         return found

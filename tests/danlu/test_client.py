@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fakes.scripted_server import Answer, Asked, in_turn, scripted
 
+import danlu.client.series
 import danlu.rest
 from danlu.client import ApiError, Client, RunFailed, UnreachableError
 from danlu.profile import Profile, ProfileError, load_profile, save_profile
@@ -294,6 +295,40 @@ def test_more_runs_than_one_call_takes_come_in_several() -> None:
     with scripted(in_turn(Answer(200, {"series": []}))) as server, Client(server.url, "x") as client:
         client.metrics(range(450))
     assert [len(asked.query["run"]) for asked in server.asked] == [200, 200, 50]
+
+
+def curve(*steps: int) -> dict[str, object]:
+    numbers = list(steps)
+    return {
+        "run": 7, "tag": "loss", "x": numbers, "y": numbers, "step": numbers, "wall": numbers, "nonfinite": [],
+        "total": len(numbers), "sampled": False,
+    }  # fmt: skip
+
+
+def test_curves_are_as_long_as_the_run_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(danlu.client.series, "_AGAIN", 0.001)
+    ended = {**RUN, "state": "succeeded", "metrics": {"loss": {"last": 9, "step": 9}}}
+    answers = ([], [curve(1)], [curve(1, 9)])
+    with (
+        scripted(
+            in_turn(Answer(200, ended), *(Answer(200, {"series": found}) for found in answers))
+        ) as server,
+        Client(server.url, "x") as client,
+    ):
+        run = client.run(7)
+        assert run.metrics("loss").step.tolist() == [1, 9]
+        assert client.metrics([run])[0].step.tolist() == [1, 9]
+    assert len(server.asked) == 5
+
+
+def test_curves_that_stay_short_are_given_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(danlu.client.series, "LAG", 0.01)
+    ended = {**RUN, "metrics": {"loss": {"last": 9, "step": 9}}}
+    with (
+        scripted(in_turn(Answer(200, ended), Answer(200, {"series": [curve(1)]}))) as server,
+        Client(server.url, "x") as client,
+    ):
+        assert client.run(7).metrics()["loss"].step.tolist() == [1]
 
 
 def test_what_is_a_list_is_not_taken_for_a_string() -> None:

@@ -13,7 +13,7 @@ from rest import Rest, resting
 import danlu.rest
 from app.config import Settings
 from app.runs.words import RunState
-from danlu.client import ApiError, Client
+from danlu.client import ApiError, Client, RunFailed
 from danlu.pack import PackError, content_id, facts, select
 
 
@@ -165,3 +165,35 @@ def test_the_queue_is_ordered_paused_and_chained(
     with pytest.raises(ApiError) as caught:
         three.move("top")
     assert caught.value.status == 409
+
+
+def test_a_sweep_is_one_request(client: Client, rest: Rest, network: Counting) -> None:
+    made = client.sweep("exp", "rings", {"epochs": 3}, grid={"lr": [0.1, 0.01], "seed": range(3)}, tags=["s"])
+    assert network.sent == ["POST sweeps"]
+    assert len(made.runs) == 6
+    assert {(run.params["lr"], run.seed) for run in made.runs} == {
+        (lr, seed) for lr in (0.1, 0.01) for seed in range(3)
+    }
+    assert {run.id for run in client.runs(sweep=made.id)} == {run.id for run in made.runs}
+    assert all((run.sweep, run.tags, run.params["epochs"]) == (made.id, ["s"], 3) for run in made.runs)
+    for run in made.runs:
+        run.cancel()
+    assert {run.state for run in made.wait(10)} == {"cancelled"}
+    with pytest.raises(RunFailed):
+        made.wait(10, check=True)
+    with pytest.raises(ApiError, match="500"):
+        client.sweep("exp", "rings", grid={"seed": range(501)})
+    with pytest.raises(TypeError, match="list"):
+        client.sweep("exp", "rings", grid={"optimizer": "adam"})
+
+
+def test_a_sweep_whose_answer_is_lost_is_one_sweep(
+    rest: Rest, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(danlu.rest, "FIRST_DELAY", 0.001)
+    with proxied(rest.served.url) as proxy, Client(proxy.url, home=tmp_path) as client:
+        code = client.upload(project)
+        proxy.lose = 2
+        made = client.sweep("exp", snapshot=code, grid={"lr": [0.1, 0.2]})
+        assert proxy.lost == 2
+    assert sorted(item["id"] for item in rest.items()) == [run.id for run in made.runs]
