@@ -36,7 +36,7 @@ from app.snapshots import queries as snapshots
 from app.web import flash, page, partial, redirect
 
 router = APIRouter(prefix="/runs/new/script")
-OWN = ("code", "entrypoint", "environment", "extra", "line")
+OWN = ("code", "entrypoint", "environment", "extra", "line", "free")
 """Inputs beside those that a recipe's form has, too."""
 SETTINGS = ("experiment", "entrypoint", "environment", "device")
 """What is compared with a parent beside params and code."""
@@ -105,7 +105,9 @@ def submit(
             caller = service.Caller(principal)
             made = service.create_run(db, settings, RunCreate.model_validate(body), caller, utcnow())
         except AppError as error:
-            errors = by_input(error.fields or {"": error.detail}, OWN)
+            # what is wrong with an upload is wrong with the code
+            fields = {"code" if name == "body" else name: text for name, text in (error.fields or {}).items()}
+            errors = by_input(fields or {"": error.detail}, OWN)
         else:
             response = redirect(request, f"/runs/{made.run['id']}")
             flash(request, response, f"Run #{made.run['id']} is queued.")
@@ -197,7 +199,7 @@ def _changes(session: Session, settings: Settings, reading: Reading, body: Json)
     now = {name: body.get(name, "worker" if name == "environment" else "auto") for name in SETTINGS}
     changed = codediff.params({name: origin[name] for name in SETTINGS}, now)
     params = origin["params"]
-    changed += codediff.params(params, reading.all_params() if reading.form or not params else params)
+    changed += codediff.params(params, reading.all_params())
     if not reading.form or reading.form.kind == "none":
         changed += codediff.params({"arguments": origin["args"]}, {"arguments": reading.argv})
     old, new = script_code.compared(settings, origin["snapshot"], reading.draft)

@@ -23,7 +23,7 @@ WHOLE = ("seed", "priority", "max_retries", "processes", "timeout_s", "parent")
 FOLDED = ("seed", "priority", "max_retries", "processes", "timeout_s")
 """Fields behind the fold of the form: it opens when one of them is wrong or not empty."""
 DEFAULTS: Values = dict.fromkeys((*PLAIN, *WHOLE, "tags"), "") | {"device": "auto"}
-MAX_FIELDS = 500
+MAX_FIELDS = 4000
 
 
 async def form_values(request: Request) -> Values:

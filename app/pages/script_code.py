@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,7 +12,6 @@ from sqlalchemy.orm import Session
 from app.auth.deps import Principal
 from app.config import Settings
 from app.db import Database
-from app.errors import Invalid
 from app.pages.script_draft import Draft
 from app.runs import codediff
 from app.runs.queries import git_diff, run_dict, run_exists
@@ -54,6 +54,12 @@ def finder(settings: Settings, draft: Draft) -> Callable[[str], str | None]:
 def _text(settings: Settings, draft: Draft, path: str) -> str | None:
     if path in draft.edits:
         return draft.edits[path]
+    place = _place(settings, draft, path)
+    return None if place is None else read_text(place)
+
+
+def _place(settings: Settings, draft: Draft, path: str) -> Path | None:
+    """Where a file of the snapshot below the draft lies; None when it has none of that name."""
     if not draft.base or not path:
         return None
     try:
@@ -61,7 +67,7 @@ def _text(settings: Settings, draft: Draft, path: str) -> str | None:
     except ValueError:  # nothing in a snapshot is called so
         return None
     place = store.folder_of(settings, draft.base) / path
-    return read_text(place) if place.is_file() else None
+    return place if place.is_file() else None
 
 
 def read_text(place: Path) -> str | None:
@@ -77,9 +83,15 @@ def read_text(place: Path) -> str | None:
 
 def compared(settings: Settings, parent: str | None, draft: Draft) -> tuple[Texts, Texts]:
     """The files that may differ between a parent's snapshot and a draft: what the one has, and what the other has."""
-    before, after = _files(settings, parent), _files(settings, draft.base)
     old: Texts = {}
     new: Texts = dict(draft.edits)
+    if (
+        parent and parent == draft.base
+    ):  # then nothing but what was edited can differ, however many files there are
+        untouched = replace(draft, edits={})
+        there = {path: _place(settings, untouched, path) for path in draft.edits}
+        return {path: read_text(place) for path, place in there.items() if place is not None}, new
+    before, after = _files(settings, parent), _files(settings, draft.base)
     for path, place in before.items():
         other = after.get(path)
         if path in draft.edits or other is None or not _same(place, other):
@@ -107,18 +119,12 @@ def stored(db: Database, settings: Settings, draft: Draft, principal: Principal,
     """Store the draft's code as it stands; the snapshot's id. Code that is known already is not stored again.
 
     Raises:
-        Invalid: a name that a file cannot have, or a script that is not Python.
+        Refused: a name that no file can have.
+        BadSyntax: the only script is not Python.
         NoSpace: the disk is full.
     """
     if draft.base and not draft.edits:
         return draft.base
-    for path in draft.edits:
-        try:
-            check_path(path)
-        except ValueError as error:
-            raise Invalid(
-                f"The file name {path[:200]!r} {error}.", fields={"code": f"{path[:200]} {error}"}
-            ) from None
     alone = not draft.base and list(draft.edits) == [draft.filename]
     name = draft.filename if alone else "code.zip"
     made = service.save_edited(db, settings, draft.base or None, draft.edits, name, principal.user_id, now)

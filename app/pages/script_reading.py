@@ -1,5 +1,6 @@
 """What a filled form of the script way means: the script's own form, the params, the arguments, the command line."""
 
+import json
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -75,8 +76,8 @@ class Reading:
 
     def all_params(self) -> Json:
         """What the run's params will be: the defaults, what the arguments say, what was changed."""
-        if self.form is None or self.environment == "shell":
-            return {}
+        if self.form is None:
+            return self.params
         return defaults(self.form) | params_of(self.form, self.argv)[0] | self.params
 
 
@@ -92,6 +93,7 @@ def read(
     """
     reading = Reading(draft, dict(values))
     if reading.environment == "shell" or source is None:
+        _read_free(reading)
         return reading
     try:
         reading.form = read_form(source, draft.entrypoint, find=find)
@@ -99,13 +101,16 @@ def read(
         reading.place = error
         reading.errors["code"] = error.message
         return reading
+    if reading.form.kind == "none":
+        _read_free(reading)
     _choose_mode(reading, reading.form)
     if reading.mode == "line":
         reading.args = _words(reading, "line")
         reading.argv = reading.args
         return reading
     reading.fields = script_fields.fields_of(reading.form, reading.values)
-    reading.params, errors = script_fields.changes(reading.fields, reading.values)
+    changed, errors = script_fields.changes(reading.fields, reading.values)
+    reading.params |= changed
     reading.errors |= errors
     reading.args = _words(reading, "extra")
     reading.argv = _argv(reading, reading.form)
@@ -115,12 +120,27 @@ def read(
 
 def filled(form: ScriptForm | None, args: list[str], params: Json) -> Values:
     """The form's inputs for a run with these arguments and params, as if somebody had typed them."""
-    if form is None:
-        return {"extra": shlex.join(args)}
+    if form is None or form.kind == "none":
+        return {"extra": shlex.join(args), "free": json.dumps(params, ensure_ascii=False) if params else ""}
     known, left = (params, args) if form.kind == "constants" else params_of(form, args)
     values = {PREFIX + name: str(value) for name, value in known.items() if _chooses(form, name)}
     fields = script_fields.fields_of(form, values)
     return script_fields.texts_of(fields, known) | {"extra": shlex.join(left)}
+
+
+def _read_free(reading: Reading) -> None:
+    """Params of a script that says nothing of its own: as JSON, where a run that is cloned has some."""
+    text = reading.values.get("free", "").strip()
+    if not text:
+        return
+    try:
+        params = json.loads(text)
+    except (ValueError, RecursionError):
+        params = None
+    if isinstance(params, dict):
+        reading.params = params
+    else:
+        reading.errors["free"] = 'must be a JSON object, such as {"lr": 0.1}'
 
 
 def _chooses(form: ScriptForm, name: str) -> bool:

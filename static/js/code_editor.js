@@ -39,16 +39,18 @@ export class CodeEditor {
    */
   constructor(host, { label, name = "train.py", text = "", readOnly = false, hint = "", changed, submit }) {
     this.language = new Compartment();
+    this.lock = new Compartment();
     this.about = new Compartment();
     this.changed = changed;
     this.label = label;
     this.base = [
       lineNumbers(), highlightSpecialChars(), drawSelection(), bracketMatching(), highlightSelectionMatches(), look, colours,
       indentUnit.of("    "), EditorState.tabSize.of(4), keymap.of([...searchKeymap, ...defaultKeymap]),
-      readOnly ? EditorState.readOnly.of(true) : this.#writing(hint, submit),
+      readOnly ? [] : this.#writing(hint, submit),
     ];
     const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
-    this.view = new EditorView({ root, parent: root, state: this.#state(name, text) });
+    this.view = new EditorView({ root, parent: root, state: this.#state(name, text, readOnly) });
+    this.readOnly = readOnly;
   }
 
   #writing(hint, submit) {
@@ -66,10 +68,10 @@ export class CodeEditor {
     ];
   }
 
-  #state(name, text) {
+  #state(name, text, readOnly) {
     return EditorState.create({
       doc: text,
-      extensions: [this.base, this.language.of(languageOf(name)), this.about.of(this.#attributes(false))],
+      extensions: [this.base, this.language.of(languageOf(name)), this.about.of(this.#attributes(false)), this.lock.of(EditorState.readOnly.of(readOnly))],
     });
   }
 
@@ -93,10 +95,10 @@ export class CodeEditor {
     return this.view.state.doc.lines;
   }
 
-  /** Show another file; what was undone or marked in the one before is forgotten. */
-  open(name, text) {
+  /** Show another file, perhaps one that must not be changed; what was undone or marked in the one before is forgotten. */
+  open(name, text, readOnly = this.readOnly) {
     this.wrong = false;
-    this.view.setState(this.#state(name, text));
+    this.view.setState(this.#state(name, text, readOnly));
   }
 
   /** Put other text into the same file, so that undo brings the old one back. */
@@ -105,7 +107,7 @@ export class CodeEditor {
     this.view.dispatch({
       changes: { from: 0, to: this.view.state.doc.length, insert: text },
       selection: EditorSelection.cursor(0),
-      effects: this.language.reconfigure(languageOf(name)),
+      effects: [this.language.reconfigure(languageOf(name)), this.lock.reconfigure(EditorState.readOnly.of(false))],
     });
     this.quiet = false;
   }

@@ -7,6 +7,7 @@ import { FileList } from "./script_files.js";
 import { Follower } from "./script_follow.js";
 import { bytes, itemsOf, takeFile, takeItems, takeList } from "./script_upload.js";
 
+const MOST = 900_000; // characters; the server takes forms of a megabyte
 const HINT = "# Paste a script here, or drop a .py file, a .zip or a whole folder.\n# Anything that runs as `python train.py` runs here, unchanged.";
 
 class Script extends HTMLElement {
@@ -73,18 +74,20 @@ class Script extends HTMLElement {
   }
 
   #drops() {
+    // anywhere: a drop beside the editor would otherwise leave the page for the file
     const card = this.closest(".card");
+    const page = document.documentElement;
     const files = (event) => event.dataTransfer?.types.includes("Files");
     let depth = 0;
     const mark = (by) => {
       depth = Math.max(0, depth + by);
       card.classList.toggle("dropping", depth > 0);
     };
-    card.addEventListener("dragenter", (event) => files(event) && mark(1));
-    card.addEventListener("dragleave", (event) => files(event) && mark(-1));
-    card.addEventListener("dragover", (event) => files(event) && event.preventDefault());
+    page.addEventListener("dragenter", (event) => files(event) && mark(1));
+    page.addEventListener("dragleave", (event) => files(event) && mark(-1));
+    page.addEventListener("dragover", (event) => files(event) && event.preventDefault());
     // before the editor, which would insert the file's text
-    card.addEventListener("drop", (event) => {
+    page.addEventListener("drop", (event) => {
       if (!files(event)) return;
       event.preventDefault();
       event.stopPropagation();
@@ -184,7 +187,10 @@ class Script extends HTMLElement {
       this.originals.set(path, text);
     }
     this.open = path;
-    this.editor.open(path, text ?? "");
+    // what is not UTF-8 was not read as it is, and must not be written back
+    const foreign = text?.includes("\uFFFD") && !this.edits.has(path);
+    if (foreign) this.#say(`${path} is not UTF-8: it can be run, but not be changed here.`);
+    this.editor.open(path, text ?? "", foreign);
     this.#told();
     this.follow.marks();
   }
@@ -192,7 +198,12 @@ class Script extends HTMLElement {
   async #fetch(path) {
     const address = path.split("/").map(encodeURIComponent).join("/");
     const response = await fetch(`/api/v1/snapshots/${this.base.id}/files/${address}`).catch(() => null);
-    if (response?.ok) return (await response.text()).replaceAll("\r\n", "\n");
+    const text = response?.ok ? await response.text() : "";
+    if (text.includes("\0")) {
+      this.#say(`${path} is not text.`);
+      return null;
+    }
+    if (response?.ok) return text.replaceAll("\r\n", "\n");
     const answer = await response?.json().catch(() => null);
     this.#say(answer?.detail ?? `${path} could not be read.`, "error");
     return null;
@@ -219,6 +230,7 @@ class Script extends HTMLElement {
   /** Put what was changed into the form. */
   sync() {
     this.edited.value = JSON.stringify(Object.fromEntries(this.edits));
+    if (this.edited.value.length > MOST) this.#say("That is more than the editor can send: save it as a file, and upload that.", "error");
   }
 
   /** Keep the draft in this tab. */

@@ -40,6 +40,8 @@ export async function takeFile(file, limit, say) {
   if (!SCRIPT.test(file.name)) throw new Error(`${file.name} is no script: drop a .py file, a .zip or .tar.gz, or a folder.`);
   if (file.size > IN_EDITOR) return { snapshot: await upload(file, file.name, limit, say), left: [] };
   const text = await file.text();
+  // of another encoding: the editor would change it
+  if (text.includes("\uFFFD")) return { snapshot: await upload(file, file.name, limit, say), left: [] };
   if (text.includes("\0")) throw new Error(`${file.name} is not text.`);
   return { name: file.name, text };
 }

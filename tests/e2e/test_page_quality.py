@@ -13,6 +13,7 @@ PAGES = {
     "experiments": "/",
     "runs": "/experiments/exp",
     "new run": "/runs/new?recipe=rings",
+    "new script": "/runs/new/script",
     "queued": "/runs/{queued}",
     "running": "/runs/{running}",
     "failed": "/runs/{failed}",

@@ -261,6 +261,36 @@ def test_a_folder_is_packed_without_what_is_no_code(page: Page, project: Path, r
     expect(page.get_by_label("--lr")).to_have_value("0.001")
 
 
+def test_what_is_not_utf_8_is_run_as_it_is_and_not_changed(page: Page, rest: Rest) -> None:
+    island = ready(page)
+    source = "# -*- coding: latin-1 -*-\nprint('\u00e9')\n".encode("latin-1")
+    drop(page, "old.py", source)
+    expect(page.locator(".code-message")).to_contain_text("old.py is not UTF-8")
+    page.get_by_role("textbox", name="Code").click()
+    page.keyboard.type("x")
+    assert state(island)["edits"] == []
+    page.get_by_role("button", name="Start run").click()
+    page.wait_for_url(re.compile(r"/runs/\d+$"))
+    assert rest.get(f"/snapshots/{last_run(rest)['snapshot']}/files/old.py").content == source
+
+
+def test_many_options_can_be_searched_and_all_are_sent(page: Page, rest: Rest) -> None:
+    ready(page)
+    names = [f"option{number}" for number in range(300)]
+    lines = [f'parser.add_argument("--{name}", type=int, default=1, help="about {name}")' for name in names]
+    write(
+        page,
+        "\n".join(["import argparse", "parser = argparse.ArgumentParser()", *lines, "parser.parse_args()\n"]),
+    )
+    page.get_by_label("Find an option").fill("option29")
+    shown = page.locator("[data-options] > .field:visible")
+    expect(shown).to_have_count(11)
+    page.get_by_label("--option299", exact=True).fill("2")
+    page.get_by_role("button", name="Start run").click()
+    page.wait_for_url(re.compile(r"/runs/\d+$"))
+    assert last_run(rest)["args"] == ["--option299", "2"]
+
+
 def test_a_clone_shows_what_differs_before_it_is_started(page: Page, rest: Rest) -> None:
     parent = submitted(rest, args=["--lr", "0.1", "--debug"], tags=["first"], name="line")
     page.goto(f"/runs/{parent['id']}")
@@ -377,7 +407,10 @@ def test_the_editor_is_left_by_escape_and_tab(page: Page) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_in_the_way_of_anybody(open_page: OpenPage, rest: Rest, theme: str, width: int) -> None:
+def test_nothing_is_in_the_way_of_anybody(
+    open_page: OpenPage, rest: Rest, watch: Watch, theme: str, width: int
+) -> None:
+    watch.allow("Applying inline style")  # by axe; the tests above see the same pages without it
     parent = submitted(rest, args=["--lr", "0.1"])
     page = open_page(width=width, theme=theme)
     ready(page, f"/runs/new/script?from={parent['id']}")

@@ -44,6 +44,7 @@ def test_a_form_without_scripts_makes_a_run(rest: Rest) -> None:
         ({"environment": "venv:nowhere"}, "venv"),
         ({"environment": "shell", "entrypoint": " "}, "is needed"),
         ({"seed": "x"}, "must be a whole number"),
+        ({"edits": json.dumps({"a.py": "print()", "A.py": "print()"}), "entrypoint": "a.py"}, "A.py"),
     ],
 )
 def test_what_cannot_be_run_is_said_and_nothing_is_made(rest: Rest, odd: dict[str, str], words: str) -> None:
@@ -71,6 +72,17 @@ def test_a_clone_of_a_run_without_a_script_is_refused_and_one_with_a_script_is_s
     script = rest.items()[0]
     sent = rest.http.get(f"/runs/new?from={script['id']}", headers=asked)
     assert (sent.status_code, sent.headers["location"]) == (303, f"/runs/new/script?from={script['id']}")
+
+
+def test_a_script_in_a_folder_and_free_params_of_a_clone_are_kept(rest: Rest) -> None:
+    rest.http.post("/runs/new/script", data=FORM | {"filename": "pkg/go.py", "free": '{"depth": 3}'})
+    first = rest.items()[0]
+    assert (first["entrypoint"], first["params"]) == ("pkg/go.py", {"depth": 3})
+    shown = rest.http.get(f"/runs/new/script?from={first['id']}").text
+    assert "{&#34;depth&#34;: 3}" in shown
+    wrong = rest.http.post("/runs/new/script", data=FORM | {"free": "[1]"})
+    assert wrong.status_code == 422
+    assert "must be a JSON object" in wrong.text
 
 
 def test_a_script_is_repeated_by_its_snapshot(rest: Rest) -> None:
