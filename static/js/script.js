@@ -37,9 +37,6 @@ class Script extends HTMLElement {
     area.hidden = true;
     this.edited = make("input", { type: "hidden", name: "edits" });
     this.filename = this.form.elements.filename;
-    this.filename.type = "text";
-    this.filename.className = "auto code-name";
-    this.filename.setAttribute("aria-label", "File name");
     this.filename.addEventListener("change", () => this.#rename());
     this.files = new FileList((path) => this.show(path));
     const pane = make("div", { class: "code-pane" });
@@ -64,13 +61,11 @@ class Script extends HTMLElement {
     folder.setAttribute("aria-label", "A folder");
     file.addEventListener("change", () => file.files[0] && this.#take((say) => takeFile(file.files[0], this.limit, say)).then(() => (file.value = "")));
     folder.addEventListener("change", () => folder.files[0] && this.#take((say) => takeList(folder.files, this.limit, say)).then(() => (folder.value = "")));
-    this.over = make("button", { class: "btn small ghost", type: "button", onclick: () => this.#startOver() }, "Start over");
-    this.querySelector("[data-tools]").append(
-      this.filename, file, folder,
-      make("button", { class: "btn small", type: "button", onclick: () => file.click() }, "Upload a file"),
-      make("button", { class: "btn small", type: "button", onclick: () => folder.click() }, "Upload a folder"),
-      this.over,
-    );
+    const tools = this.querySelector("[data-tools]");
+    tools.append(file, folder);
+    tools.querySelector('[data-pick="file"]').addEventListener("click", () => file.click());
+    tools.querySelector('[data-pick="folder"]').addEventListener("click", () => folder.click());
+    tools.querySelector("[data-over]").addEventListener("click", () => this.#startOver());
   }
 
   #drops() {
