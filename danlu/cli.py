@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from danlu.commands import demo, doctor, environments, output, runs, serve, submit, token, up
+from danlu.commands import demo, doctor, environments, output, queue, runs, serve, submit, token, up
 from danlu.commands.output import Exit, JsonFlag
 from danlu.errors import ApiError
 from danlu.profile import ProfileError
@@ -90,6 +90,7 @@ app.command(rich_help_panel=WORK)(runs.ls)
 app.command(rich_help_panel=WORK)(runs.show)
 app.command(rich_help_panel=WORK)(runs.logs)
 app.command(rich_help_panel=WORK)(runs.cancel)
+app.add_typer(queue.app, name="queue", rich_help_panel=WORK)
 app.add_typer(token.app, name="token", rich_help_panel=MEND)
 app.add_typer(environments.app, name="environment", rich_help_panel=MEND)
 app.command(rich_help_panel=MEND)(doctor.doctor)

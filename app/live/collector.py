@@ -12,6 +12,7 @@ from app.db import Database, ReadSession
 from app.live import queries
 from app.live.messages import Message
 from app.live.topics import OF_RUNS, Kind, Topic
+from app.queue.store import paused
 from app.runs.logfile import log_size
 from app.runs.queries import run_dicts
 
@@ -176,12 +177,28 @@ class Collector:
             elif topic.kind is Kind.EXPERIMENTS:
                 total = queries.experiment_total(session)
                 yield Message(topic, "experiments", {"experiments": total}), total
+        yield from self._queue(session, topics, everything=everything)
         workers = Topic(Kind.WORKERS)
         if workers in topics:
             heard = utcnow() - timedelta(seconds=self._settings.lease_seconds)
             rows = [_worker(row, heard) for row in queries.worker_rows(session)]
             if everything or self._said.get(workers) != rows:
                 yield Message(workers, "workers", {"workers": rows}), rows
+
+    def _queue(
+        self, session: ReadSession, topics: Collection[Topic], *, everything: bool
+    ) -> Iterator[tuple[Message, Any]]:
+        """Its order, what runs, whether it is paused; looked at once a second."""
+        topic, now = Topic(Kind.QUEUE), time.monotonic()
+        if topic not in topics or not (everything or now - self._told_at.get(topic, 0.0) >= LIST_SECONDS):
+            return
+        if not everything:
+            self._told_at[topic] = now
+        pause = paused(session)
+        seen, waiting, running = queries.queue_mark(session)
+        if everything or self._said.get(topic) != (pause, seen):
+            data = {"queued": waiting, "running": running, "paused": pause and pause.to_json()}
+            yield Message(topic, "queue", data), (pause, seen)
 
     def _note_changes(self, topics: Collection[Topic]) -> None:
         """Find out which experiments something happened in."""

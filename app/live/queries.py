@@ -9,9 +9,12 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.models import Experiment, Metric, Run, Worker
+from app.runs.order import IN_ORDER, IS_QUEUED, IS_RUNNING
 
 Mark = tuple[Any, ...]
 Point = list[Any]
+QUEUE_LOOK = 100
+"""So many runs of the queue are looked at for a change of their order."""
 
 
 def run_marks(session: Session, run_ids: Collection[int]) -> dict[int, Mark]:
@@ -100,6 +103,15 @@ def experiment_total(session: Session) -> int:
         session.scalar(select(func.count()).select_from(Experiment).where(Experiment.deleted_at.is_(None)))
         or 0
     )
+
+
+def queue_mark(session: Session) -> tuple[Mark, int, int]:
+    """What the queue's page shows changes with this; and how many runs wait and run."""
+    first = select(Run.id, Run.updated_at).where(IS_QUEUED).order_by(*IN_ORDER).limit(QUEUE_LOOK)
+    waiting = tuple(tuple(row) for row in session.execute(first))
+    total = session.scalar(select(func.count()).select_from(Run).where(IS_QUEUED)) or 0
+    running = tuple(session.scalars(select(Run.id).where(IS_RUNNING).order_by(Run.id)))
+    return (waiting, total, running), total, len(running)
 
 
 def worker_rows(session: Session) -> list[Any]:

@@ -14,7 +14,7 @@ from app.live.topics import parse_positions, parse_topics
 router = APIRouter(prefix="/api/v1", tags=["stream"])
 
 DESCRIPTION = """Server-sent events about the topics named, comma separated, at most 64: `run:12`, `log:12`,
-`metrics:12`, `experiment:slug`, `experiments`, `workers`. The first events are the present state of each.
+`metrics:12`, `experiment:slug`, `experiments`, `workers`, `queue`. The first events are the present state of each.
 
 | event | data |
 | --- | --- |
@@ -23,6 +23,7 @@ DESCRIPTION = """Server-sent events about the topics named, comma separated, at 
 | `log` | `{"run", "offset", "end", "text"}`: a piece of the output and the bytes it takes; `gap` where bytes before it were dropped |
 | `experiment` | `{"slug", "runs", "states"}`: something in it changed, at most once a second |
 | `experiments`, `workers` | the number of experiments; the workers |
+| `queue` | `{"queued", "running", "paused"}`: something in it changed, at most once a second; `paused` as in `GET /queue` |
 | `gone` | `{"run"}` or `{"experiment"}`: deleted |
 | `beat` | `{"at"}`: nothing happened for 15 s |
 

@@ -1,4 +1,4 @@
-"""What a stream may be about: `run:12`, `log:12`, `metrics:12`, `experiment:slug`, `experiments`, `workers`."""
+"""What a stream may be about: `run:12`, `log:12`, `metrics:12`, `experiment:slug`, `experiments`, `workers`, `queue`."""
 
 import re
 from dataclasses import dataclass
@@ -22,10 +22,11 @@ class Kind(StrEnum):
     EXPERIMENT = "experiment"
     EXPERIMENTS = "experiments"
     WORKERS = "workers"
+    QUEUE = "queue"
 
 
 OF_RUNS = frozenset({Kind.RUN, Kind.LOG, Kind.METRICS})
-ALONE = frozenset({Kind.EXPERIMENTS, Kind.WORKERS})
+ALONE = frozenset({Kind.EXPERIMENTS, Kind.WORKERS, Kind.QUEUE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _topic(word: str) -> Topic:
 
 def _unknown(word: str) -> Invalid:
     shown = word if len(word) <= _SHOWN else word[:_SHOWN] + "…"
-    kinds = "run:ID, log:ID, metrics:ID, experiment:SLUG, experiments, workers"
+    kinds = "run:ID, log:ID, metrics:ID, experiment:SLUG, experiments, workers, queue"
     return _invalid(f"{shown!a} is no topic; topics are {kinds}.")
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.environments import pages as environments
-from app.pages import actions, formats, new_run, new_script, routes
+from app.pages import actions, formats, new_run, new_script, queue, routes
 from app.web import environment
 
 __all__ = ["pages_router"]
@@ -12,5 +12,12 @@ formats.install(environment())
 
 pages_router = APIRouter(include_in_schema=False)
 # /runs/new before /runs/{run_id}
-for _router in (new_run.router, new_script.router, actions.router, environments.router, routes.router):
+for _router in (
+    new_run.router,
+    new_script.router,
+    actions.router,
+    environments.router,
+    queue.router,
+    routes.router,
+):
     pages_router.include_router(_router)

@@ -16,9 +16,11 @@ from app.fields import MAX_ID
 from app.pages.queries import last_recipe
 from app.pages.run_fields import (
     DEFAULTS,
+    After,
     Submitter,
     ValuesDep,
     by_input,
+    following,
     more_open,
     read_common,
     rule_errors,
@@ -44,6 +46,7 @@ def new(
     recipe: str | None = None,
     experiment: str = "",
     source: Annotated[int | None, Query(alias="from", ge=1, le=MAX_ID)] = None,
+    after: After = None,
 ) -> Response:
     """The form: of a recipe, or prefilled with what another run was made from."""
     with db.read() as session:
@@ -52,7 +55,7 @@ def new(
             return redirect(request, f"/runs/new/script?from={source}")
         chosen = origin["recipe"] if origin else recipe or last_recipe(session, experiment)
         context = _form_context(session, settings, chosen)
-    values = {"experiment": experiment[:200]}
+    values = {"experiment": experiment[:200], **following(after)}
     if origin:
         values = values_of(origin) | forms.texts_of(context["fields"], origin["params"])
     elif context["recipe"] and not experiment:

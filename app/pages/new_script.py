@@ -17,9 +17,11 @@ from app.fields import MAX_ID
 from app.pages import script_code
 from app.pages.run_fields import (
     DEFAULTS,
+    After,
     Submitter,
     ValuesDep,
     by_input,
+    following,
     more_open,
     read_common,
     rule_errors,
@@ -50,9 +52,10 @@ def new(
     principal: Submitter,
     experiment: str = "",
     source: Annotated[int | None, Query(alias="from", ge=1, le=MAX_ID)] = None,
+    after: After = None,
 ) -> Response:
     """The form: empty, or prefilled with the code and the arguments of another run."""
-    values: Values = {"experiment": experiment[:200] or "scripts"}
+    values: Values = {"experiment": experiment[:200] or "scripts", **following(after)}
     with db.read() as session:
         origin = queries.run_dict(session, settings, source) if source else None
         if origin:

@@ -22,6 +22,7 @@ from app.pages import shapes
 from app.pages.new_run import commands_of
 from app.pages.script_code import code_of
 from app.queue.queries import live_offers
+from app.queue.store import paused
 from app.runs import queries as runs
 from app.runs import repeat
 from app.runs.failing import traceback_of
@@ -75,6 +76,7 @@ def experiment(
     q: Annotated[str, Query(max_length=500)] = "",
     state: str = "",
     sort: str = "-created",
+    sweep: str = "",
     cursor: str | None = None,
 ) -> Response:
     """One experiment: its runs, or its TensorBoard."""
@@ -83,10 +85,13 @@ def experiment(
         if tab == "tensorboard":
             return page(request, "experiments/show.html", nav="experiments", experiment=about, tab=tab)
         states = [RunState(state)] if state in set(RunState) else []
-        query = _run_list(experiment=slug, q=q or None, state=states, sort=sort, cursor=cursor)
+        query = _run_list(
+            experiment=slug, q=q or None, state=states, sweep=sweep or None, sort=sort, cursor=cursor
+        )
         shown, more = list_runs(session, settings, query)
     context: Context = {
         "experiment": about, "tab": "runs", "runs": shown, "next": more, "q": q, "state": state, "sort": sort,
+        "sweep": sweep,
         "params": shapes.main_params(shown), "metrics": shapes.main_metrics(shown),
         "sorts": SORTS if sort in dict(SORTS) else (*SORTS, (sort, f"By {sort}")),
     }  # fmt: skip
@@ -160,10 +165,13 @@ def workers(request: Request, db: DbDep, settings: SettingsDep) -> Response:
 
 @router.get("/notices")
 def notices(request: Request, db: DbDep, settings: SettingsDep) -> Response:
-    """What stands in the way of every run: no worker, no disk."""
+    """What stands in the way of every run: no worker, no disk, a paused queue."""
     with db.read() as session:
         offers = live_offers(session, settings, utcnow())
-    return partial(request, "_partials/notices.html", disk=shortage(settings), no_worker=not offers)
+        pause = paused(session)
+    return partial(
+        request, "_partials/notices.html", disk=shortage(settings), no_worker=not offers, paused=pause
+    )
 
 
 @router.get("/compare")

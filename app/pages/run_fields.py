@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 from starlette.requests import Request
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from app.auth.deps import Principal, require_page
 from app.clock import utcnow
 from app.config import Settings
+from app.fields import MAX_ID
 from app.pages.queries import experiment_slugs
 from app.queue.queries import live_offers
 from app.runs import forms
@@ -19,8 +20,8 @@ from app.runs.views import Json
 
 Submitter = Annotated[Principal, Depends(require_page("submit"))]
 PLAIN = ("experiment", "name", "device", "notes")
-WHOLE = ("seed", "priority", "max_retries", "processes", "timeout_s", "parent")
-FOLDED = ("seed", "priority", "max_retries", "processes", "timeout_s")
+WHOLE = ("seed", "priority", "max_retries", "processes", "timeout_s", "after", "parent")
+FOLDED = ("seed", "priority", "max_retries", "processes", "timeout_s", "after")
 """Fields behind the fold of the form: it opens when one of them is wrong or not empty."""
 DEFAULTS: Values = dict.fromkeys((*PLAIN, *WHOLE, "tags"), "") | {"device": "auto"}
 MAX_FIELDS = 4000
@@ -32,6 +33,7 @@ async def form_values(request: Request) -> Values:
         return {name: value for name, value in form.multi_items() if isinstance(value, str)}
 
 
+After = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 ValuesDep = Annotated[Values, Depends(form_values)]
 
 
@@ -43,6 +45,11 @@ def suggestions(session: Session, settings: Settings) -> dict[str, Any]:
         for device in offer.devices
     }
     return {"experiments": experiment_slugs(session), "devices": ["auto", *sorted(devices)]}
+
+
+def following(after: int | None) -> Values:
+    """The field that an address fills which asks for a run after another one."""
+    return {} if after is None else {"after": str(after)}
 
 
 def read_common(values: Values) -> tuple[Json, dict[str, str]]:
@@ -74,7 +81,8 @@ def values_of(run: Json) -> Values:
     for name in ("priority", "max_retries"):
         values[name] = values[name] if run[name] else ""
     values["processes"] = values["processes"] if run["processes"] > 1 else ""
-    return values | {"tags": ", ".join(run["tags"]), "parent": str(run["id"])}
+    # What it once waited for has nothing to do with the new one.
+    return values | {"after": "", "tags": ", ".join(run["tags"]), "parent": str(run["id"])}
 
 
 def rule_errors(body: Json) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.config import Settings
@@ -14,7 +14,7 @@ from app.errors import Invalid
 from app.models import Run, Worker
 from app.queue.store import paused
 from app.queue.waiting import Busy, Facts, Offer, Waiting, waiting_reason
-from app.runs.order import IN_ORDER, IS_QUEUED, Place
+from app.runs.order import IN_ORDER, IS_QUEUED, IS_RUNNING, Place
 from app.runs.words import TERMINAL, RunState
 
 # What every submission asks is built once: composing these costs more than SQLite needs to answer them. States stand
@@ -41,7 +41,7 @@ _LIVE_WORKERS = select(Worker.id, Worker.name, Worker.devices, Worker.state).whe
 )
 _RUNNING = (
     select(Run.id, Run.name, Run.resolved_device, Run.processes, Run.worker_id)
-    .where(Run.state == literal_column("'running'"), Run.resolved_device.is_not(None))
+    .where(IS_RUNNING, Run.resolved_device.is_not(None))
     .order_by(Run.id)
 )
 

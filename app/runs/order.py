@@ -17,6 +17,7 @@ IN_ORDER = (Run.priority.desc(), Run.rank, Run.id)
 IN_REVERSE = (Run.priority, Run.rank.desc(), Run.id.desc())
 IS_QUEUED = Run.state == literal_column("'queued'")
 """The state stands in the text, so that SQLite uses the partial index of the queue."""
+IS_RUNNING = Run.state == literal_column("'running'")
 
 
 class Place(NamedTuple):

@@ -1,9 +1,9 @@
 // The page's one live stream. It follows the union of all [data-topics] on the page, those that appear later included,
 // and tells everybody by events on the body: danlu:run, danlu:metrics, danlu:log, danlu:experiment, danlu:experiments,
-// danlu:workers, danlu:gone (detail: the data). html[data-live] is "open", "connecting", "closed" (trying again),
+// danlu:workers, danlu:queue, danlu:gone (detail: the data). html[data-live] is "open", "connecting", "closed" (trying again),
 // "paused" (hidden tab), "signed-out" or "off" (nothing to follow).
 const URL_BASE = "/api/v1/stream";
-const KINDS = ["run", "metrics", "log", "experiment", "experiments", "workers", "gone"];
+const KINDS = ["run", "metrics", "log", "experiment", "experiments", "workers", "queue", "gone"];
 const MAX_TOPICS = 64;
 // The server says something at least every 15 s. A connection that died without a word (a laptop that slept) is found so.
 const SILENCE_MS = 40_000;

@@ -32,10 +32,16 @@ async function sentence(response) {
   }
 }
 
-/** Send a request to our REST API; gives the parsed body, or shows why it was refused and gives null. */
-export async function ask(method, url) {
+/**
+ * Send a request to our REST API; gives the parsed body, or shows why it was refused and gives null.
+ * @param {string} method
+ * @param {string} url
+ * @param {object} [body] sent as JSON
+ */
+export async function ask(method, url, body) {
+  const headers = { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) };
   try {
-    const response = await fetch(url, { method, headers: { Accept: "application/json" } });
+    const response = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
     if (response.ok) return response.status === 204 ? {} : await response.json();
     toast(await sentence(response), "error");
   } catch {

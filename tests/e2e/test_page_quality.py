@@ -18,6 +18,7 @@ PAGES = {
     "running": "/runs/{running}",
     "failed": "/runs/{failed}",
     "crashed": "/runs/{crashed}",
+    "queue": "/queue",
     "workers": "/workers",
     "compare": "/compare?run={running}&run={succeeded}",
     "nothing to compare": "/compare",

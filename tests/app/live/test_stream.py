@@ -93,6 +93,22 @@ def test_a_step_is_visible_within_a_second(both: Rest) -> None:
     assert max(delays) < 1.0, delays
 
 
+def test_the_queue_is_told_of_its_pause_its_order_and_what_runs(rest: Rest) -> None:
+    first, second = rest.submit()["id"], rest.submit()["id"]
+    with Stream(rest.http, "queue") as stream:
+        assert stream.expect("queue").data == {"queued": 2, "running": 0, "paused": None}
+        paused = rest.post("/queue/pause").json()["paused"]
+        assert stream.expect("queue", lambda data: data["paused"] == paused).data["queued"] == 2
+        told = len(stream.events)
+        rest.post(f"/runs/{second}/move", {"before": first})
+        wait_for(lambda: len(stream.events) > told)
+        assert stream.events[-1].data == {"queued": 2, "running": 0, "paused": paused}
+        rest.post("/queue/resume")
+        stream.expect("queue", lambda data: data["paused"] is None)
+        rest.bring(first, RunState.RUNNING)
+        stream.expect("queue", lambda data: (data["queued"], data["running"]) == (1, 1))
+
+
 def test_states_and_deletions_are_told(rest: Rest) -> None:
     run = rest.submit()
     with Stream(rest.http, f"run:{run['id']},experiment:exp,experiments") as stream:
