@@ -20,6 +20,7 @@ SUBJECTS = {
     "script": "a script: submit to first line and step",
     "many": "many short runs",
     "submit": "POST /runs from 8 clients",
+    "snapshots": "code to a queued run",
     "live": "step to the run page's stream",
     "events": "writing scalars",
     "training": "training",

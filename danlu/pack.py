@@ -26,7 +26,9 @@ MAX_UNPACKED = 10 * MAX_PACKED
 MAX_ENTRIES = 10_000
 _LOOKED_AT = 100_000
 """Folders larger than this are given up: somebody packs a home folder."""
-_LEVEL = 3
+_LEVEL = 1
+_BLOCKS = 2048
+"""Bytes that tar adds to a file, at most, unless its name is long."""
 _LARGEST = 5
 
 
@@ -153,15 +155,20 @@ def facts(selection: Selection) -> list[FileFact]:
     return found
 
 
-def archive(selection: Selection) -> bytes:
+def archive(selection: Selection, *, stored: bool = False) -> bytes:
     """The files as tar.gz: the same bytes for the same content, whenever and wherever it is packed.
+
+    Args:
+        selection: which.
+        stored: not compressed, where that is small enough: for a server on this machine.
 
     Raises:
         PackError: larger than `MAX_PACKED`, or a file cannot be read.
     """
     made = io.BytesIO()
+    level = 0 if stored and selection.size + _BLOCKS * len(selection.files) < MAX_PACKED else _LEVEL
     with (
-        gzip.GzipFile(filename="", fileobj=made, mode="wb", compresslevel=_LEVEL, mtime=0) as packed,
+        gzip.GzipFile(filename="", fileobj=made, mode="wb", compresslevel=level, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for path, place, executable, _ in selection.files:

@@ -14,10 +14,10 @@ _FIRST = ("train.py", "main.py", "run.py")
 _NEVER = frozenset({"setup.py", "conftest.py", "__init__.py", "noxfile.py"})
 _ASIDE = frozenset({"test", "tests", "doc", "docs", "examples", "scripts", "tools", "utils"})
 _MAIN = re.compile(rb"^if\s+(?:__name__\s*==|['\"]__main__['\"]\s*==)", re.MULTILINE)
-_READS_ARGUMENTS = re.compile(
-    rb"\b(?:argparse|HfArgumentParser|simple_parsing|typer\.run|typer\.Typer|click\.command|tyro\.cli|fire\.Fire)\b"
-)
-_TRAINS = re.compile(rb"\b(?:torch|lightning|transformers|keras|SummaryWriter)\b")
+_READS_ARGUMENTS = (
+    b"argparse", b"HfArgumentParser", b"simple_parsing", b"typer.", b"click.", b"tyro.", b"fire.Fire",
+)  # fmt: skip
+_TRAINS = (b"torch", b"lightning", b"transformers", b"keras", b"SummaryWriter")
 
 
 def rank(folder: Path, files: Iterable[FileFact]) -> list[str]:
@@ -39,11 +39,9 @@ def rank(folder: Path, files: Iterable[FileFact]) -> list[str]:
 def _python_score(place: Path, name: PurePosixPath, size: int) -> tuple[int, int, int, int]:
     """Smaller is likelier: by class, by depth, by name, by what it does."""
     text = place.read_bytes() if size <= MAX_SOURCE else b""
-    is_main, reads, trains = (
-        bool(_MAIN.search(text)),
-        bool(_READS_ARGUMENTS.search(text)),
-        bool(_TRAINS.search(text)),
-    )
+    # A word is found much sooner than a pattern, and most files have none of them.
+    is_main = b"__main__" in text and bool(_MAIN.search(text))
+    reads, trains = (any(word in text for word in words) for words in (_READS_ARGUMENTS, _TRAINS))
     named = _FIRST.index(name.name) if name.name in _FIRST else len(_FIRST)
     if named == len(_FIRST) and not name.name.startswith("train"):
         named += 1

@@ -10,7 +10,7 @@ from app.models import Snapshot
 from app.snapshots.entrypoints import MAX_SOURCE
 from danlu.scriptform import ScriptError, ScriptForm, decode, read_form
 
-MAX_FORMS = 20
+MAX_FORMS = 8
 """Entrypoints whose form is read at the upload; that of any other is read when it is asked for."""
 NOTHING = ScriptForm(kind="none")
 

@@ -7,11 +7,13 @@ before anything is written, sizes are counted while it is written, and every ref
 import hashlib
 import io
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Self
 
 from app.errors import Invalid, NoSpace
 from app.snapshots.names import is_junk, plain
@@ -23,6 +25,9 @@ _CHECK_DISK_EVERY = 32 << 20
 _FREE_OF_RATIO = 32 << 20
 """Bytes up to which an archive may unpack to anything: text and zeros of a small project pack very well."""
 MAX_RATIO = 100
+_THREADS = 2
+_AHEAD = 64
+"""Small files that wait for their writing; at most a piece each."""
 
 
 class Refused(Invalid):
@@ -80,34 +85,111 @@ def write(entries: Iterator[Entry], folder: Path, limits: Limits) -> list[FileFa
         NoSpace: the disk's floor was reached.
     """
     folder.mkdir()
-    names = Names()
+    names, total = Names(), _Total(limits)
     made: list[FileFact] = []
-    seen = total = unchecked = 0
     known_folders = {""}
-    for entry in entries:
-        seen += 1
-        if seen > limits.entries:
-            raise Refused(f"The upload has more than {limits.entries} entries.")
-        path = _checked(entry, names)
-        if not path or is_junk(path):
-            continue
-        if entry.is_folder:
-            continue  # made for the files in it; an empty one holds no code, and no content's name knows it
-        _make_folders(folder, path, known_folders)
-        size, digest = 0, hashlib.sha256()
-        with entry.open() as source, _new_file(folder / path) as target:
-            while chunk := source.read(CHUNK):
-                size, total, unchecked = size + len(chunk), total + len(chunk), unchecked + len(chunk)
-                limits.check_size(total)
-                if unchecked > _CHECK_DISK_EVERY:
-                    _check_disk(limits)
-                    unchecked = 0
-                digest.update(chunk)
-                target.write(chunk)
-        made.append(FileFact(path, entry.executable, digest.hexdigest(), size))
+    with _Writer() as writer:
+        for number, entry in enumerate(entries):
+            if number >= limits.entries:
+                raise Refused(f"The upload has more than {limits.entries} entries.")
+            path = _checked(entry, names)
+            # A folder is made for the files in it; an empty one holds no code, and no content's name knows it.
+            if not path or is_junk(path) or entry.is_folder:
+                continue
+            _make_folders(folder, path, known_folders)
+            size, digest = 0, hashlib.sha256()
+            with entry.open() as source, writer.file(folder / path) as target:
+                while chunk := source.read(CHUNK):
+                    size += len(chunk)
+                    total.add(len(chunk))
+                    digest.update(chunk)
+                    target.write(chunk)
+            made.append(FileFact(path, entry.executable, digest.hexdigest(), size))
     if not made:
         raise Refused("The upload holds no file.")
     return made
+
+
+class _Total:
+    """What has been unpacked so far, held against the limits and the disk."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.size = self.unchecked = 0
+
+    def add(self, size: int) -> None:
+        self.size += size
+        self.unchecked += size
+        self.limits.check_size(self.size)
+        if self.unchecked > _CHECK_DISK_EVERY:
+            self.unchecked = 0
+            short = self.limits.shortage()
+            if short:
+                raise NoSpace(f"Nothing can be uploaded: {short}.", retry_after=60)
+
+
+class _Writer:
+    """Makes files in threads of its own: a new file can cost the kernel more than all that is done with its content.
+
+    When its block ends, however it ends, nothing is being written any more; the first error of a thread is raised.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS, "unpack")
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=error is not None)
+        if error is None:
+            self._settle(0)
+
+    def file(self, place: Path) -> "_NewFile":
+        """A file to be written in pieces; at its end it is handed over, unless it was too large to be kept so long."""
+        return _NewFile(self, place)
+
+    def hand_over(self, place: Path, content: bytes) -> None:
+        """Have a small file written."""
+        self._waiting.append(self._pool.submit(_write_whole, place, content))
+        self._settle(_AHEAD)
+
+    def _settle(self, left: int) -> None:
+        while len(self._waiting) > left:
+            self._waiting.popleft().result()
+
+
+class _NewFile:
+    """One file on its way: kept while it is one piece, written as it comes from the second on."""
+
+    def __init__(self, writer: _Writer, place: Path) -> None:
+        self._writer, self._place = writer, place
+        self._piece = b""
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._file is not None:
+            self._file.close()
+        elif error is None:
+            self._writer.hand_over(self._place, self._piece)
+
+    def write(self, piece: bytes) -> None:
+        if self._file is None and not self._piece:
+            self._piece = piece
+            return
+        if self._file is None:
+            self._file = _new_file(self._place)
+            self._file.write(self._piece)
+        self._file.write(piece)
+
+
+def _write_whole(place: Path, content: bytes) -> None:
+    with _new_file(place) as file:
+        file.write(content)
 
 
 def edited(folder: Path | None, edits: Mapping[str, str]) -> Iterator[Entry]:
@@ -148,12 +230,6 @@ def _checked(entry: Entry, names: Names) -> str:
     return path
 
 
-def _check_disk(limits: Limits) -> None:
-    short = limits.shortage()
-    if short:
-        raise NoSpace(f"Nothing can be uploaded: {short}.", retry_after=60)
-
-
 def _make_folders(folder: Path, path: str, known: set[str]) -> None:
     head = path.rpartition("/")[0]
     if head not in known:
@@ -165,4 +241,4 @@ def _make_folders(folder: Path, path: str, known: set[str]) -> None:
 
 def _new_file(place: Path) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.fdopen(os.open(place, flags, 0o644), "wb", buffering=0)
+    return os.fdopen(os.open(place, flags, 0o644), "wb")

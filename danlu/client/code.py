@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from danlu.client.records import Json, Snapshot
 from danlu.errors import ApiError
@@ -12,6 +12,8 @@ from danlu.rest import Connection
 
 if TYPE_CHECKING:
     from danlu.pack import Selection
+
+_HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def upload(
@@ -55,7 +57,7 @@ def send(server: Connection, chosen: Selection, name: str, entrypoint: str | Non
             "POST",
             "/snapshots",
             params={name: value for name, value in query.items() if value is not None},
-            content=archive(chosen),
+            content=archive(chosen, stored=urlsplit(server.url).hostname in _HERE),
             headers={"Content-Type": "application/octet-stream"},
             retry=True,
         )

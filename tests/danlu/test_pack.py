@@ -1,5 +1,6 @@
 """What of a folder is packed, compared with git itself where there is one; and archives that are the same each time."""
 
+import gzip
 import hashlib
 import os
 import random
@@ -230,6 +231,9 @@ def test_the_same_content_is_the_same_archive_and_name(tmp_path: Path) -> None:
         chosen = select(folder)
         made.append((archive(chosen), content_id(facts(chosen))))
     assert made[0] == made[1]
+    stored = archive(chosen, stored=True)
+    assert gzip.decompress(stored) == gzip.decompress(made[0][0])
+    assert len(stored) > len(made[0][0])
     with tarfile.open(fileobj=BytesIO(made[0][0])) as tar:
         modes = {member.name: member.mode for member in tar}
     assert set(modes) == set(FILES)
