@@ -33,12 +33,10 @@ class Catalog:
         try:
             return Experiment(self._server.create("/experiments", {"name": name, "description": description}))
         except ApiError as error:
-            if not (error.repeated and error.status == 409):
-                raise
-            # The answer to an earlier attempt was lost: what it made is ours.
-            for found in self.experiments(q=name):
-                if (found.name, found.description, found.runs) == (name, description, 0):
-                    return found
+            if error.repeated and error.status == 409:  # the answer to an earlier attempt was lost
+                for found in self.experiments(q=name):
+                    if (found.name, found.description, found.runs) == (name, description, 0):
+                        return found
             raise
 
     def change_experiment(
@@ -95,7 +93,14 @@ class Catalog:
 
     def create_environment(self, name: str, python: str) -> Environment:
         """Register an interpreter by its path; needs the admin right."""
-        return Environment(self._server.create("/environments", {"name": name, "python": python}))
+        try:
+            return Environment(self._server.create("/environments", {"name": name, "python": python}))
+        except ApiError as error:
+            if error.repeated and error.status == 409:  # the answer to an earlier attempt was lost
+                for found in self.environments():
+                    if (found.name, found.python) == (name, python):
+                        return found
+            raise
 
     def delete_environment(self, name: str) -> None:
         """Forget one; needs the admin right."""

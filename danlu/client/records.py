@@ -294,3 +294,5 @@ class Environment(Record):
     name = Of[str]()
     python = Of[str]()
     """Path of the interpreter, on the workers' machines."""
+    created_at = Of[datetime](time_of)
+    created_by = Of[str]()

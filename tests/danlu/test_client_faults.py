@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,6 +97,11 @@ def test_whatever_answer_is_lost_the_outcome_is_that_of_one_call(
     assert {item.slug for item in client.experiments()} == {"exp", "rings"}
     losing(lambda: client.delete_experiment("rings"))
     assert [item.slug for item in client.experiments()] == ["exp"]
+    python = sys.executable
+    assert losing(lambda: client.create_environment("mine", python)).python == python
+    assert [item.name for item in client.environments()] == ["mine"]
+    losing(lambda: client.delete_environment("mine"))
+    assert client.environments() == []
     token = client.create_token("laptop")
     losing(lambda: client.delete_token(token.id))
     assert dict(losing(run.metrics)) == {}

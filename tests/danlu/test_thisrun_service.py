@@ -73,6 +73,7 @@ def test_a_script_finds_its_run(client: Client, tmp_path: Path, fields: dict[str
     ranks = int(str(fields.get("processes", 1)))
     assert sorted(lines) == sorted(f"ThisRun {rank == 0} 0.25" for rank in range(ranks))
     assert (run.progress.step, run.progress.total) == (5, 5)
+    assert {"torch", "numpy"} <= set(run.environment_record()["packages"])
     assert run.metrics("loss").y.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
     paths = [item.path for item in run.files()]
     assert [path for path in paths if path.endswith(".pt")] == ["checkpoints/state-4-1.pt"]
