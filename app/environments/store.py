@@ -11,6 +11,11 @@ from app.errors import Conflict, NotFound
 from app.models import Environment
 
 
+def names(session: Session) -> list[str]:
+    """The names alone, in order."""
+    return list(session.scalars(select(Environment.name).order_by(Environment.name)))
+
+
 def all_environments(session: Session) -> list[Environment]:
     """Every registered environment, by name."""
     return list(session.scalars(select(Environment).order_by(Environment.name)))

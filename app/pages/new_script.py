@@ -12,6 +12,7 @@ from app.auth.deps import require_code
 from app.clock import utcnow
 from app.config import Settings
 from app.deps import DbDep, SettingsDep
+from app.environments import store as environments
 from app.errors import AppError, Invalid
 from app.fields import MAX_ID
 from app.pages import script_code
@@ -34,7 +35,6 @@ from app.runs import codediff, queries, repeat, service
 from app.runs.forms import Values
 from app.runs.schemas import RunCreate
 from app.runs.views import Json
-from app.snapshots import queries as snapshots
 from app.web import flash, page, partial, redirect
 
 router = APIRouter(prefix="/runs/new/script")
@@ -175,7 +175,7 @@ def _context(session: Session, settings: Settings, values: Values, errors: dict[
         "usual_name": PurePosixPath(reading.draft.entrypoint or reading.draft.filename).stem,
         "more_open": more_open(reading.values, found),
         "limit": settings.snapshot_limit_mib * 2**20,
-        **environment_choices(snapshots.environment_names(session), reading.environment),
+        **environment_choices(environments.names(session), reading.environment),
         **suggestions(session, settings),
         **_changes(session, settings, reading, body),
     }

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.config import Settings
 from app.db import WriteSession
+from app.environments import store as environments
 from app.errors import Invalid
 from app.models import Run, Snapshot
 from app.runs.definition import complete
@@ -80,7 +81,7 @@ def check_environment(session: WriteSession, environment: str) -> None:
     name = environment.removeprefix("venv:")
     if name == environment:
         return
-    known = queries.environment_names(session)
+    known = environments.names(session)
     if name not in known:
         there = f"there are {', '.join(known)}" if known else "an administrator registers one under Settings"
         message = f"names no registered environment; {there}"

@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from app.db import WriteSession
-from app.models import Environment, Run, Snapshot
+from app.models import Run, Snapshot
 
 _HAS_RUN = exists(select(Run.id).where(Run.snapshot_id == Snapshot.id))
 
@@ -57,11 +57,6 @@ def erase(session: WriteSession, snapshot_id: str, used_at: datetime) -> bool:
     """Remove the row, unless it was used since `used_at`; whether it was removed."""
     gone = delete(Snapshot).where(Snapshot.id == snapshot_id, Snapshot.used_at == used_at)
     return _changed(session, gone) == 1
-
-
-def environment_names(session: Session) -> list[str]:
-    """The virtual environments that an administrator has registered, by name."""
-    return list(session.scalars(select(Environment.name).order_by(Environment.name)))
 
 
 def _changed(session: Session, statement: Any) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.auth.deps import Principal, require, require_code
@@ -16,7 +17,7 @@ from app.config import Settings
 from app.db import Database
 from app.deps import DbDep, SettingsDep
 from app.disk import shortage
-from app.errors import NoSpace, NotFound, TooMany
+from app.errors import BadRequest, NoSpace, NotFound, TooMany
 from app.files import remove_tree
 from app.models import Snapshot
 from app.runs.files import open_file
@@ -98,15 +99,18 @@ async def upload(
 
 async def _receive(request: Request, place: FilePath) -> None:
     """The body, on its way to the disk in pieces; `BodyLimit` counts it."""
-    with place.open("xb", buffering=0) as file:
+    with place.open("xb") as file:
         pieces: list[bytes] = []
         waiting = 0
-        async for piece in request.stream():
-            pieces.append(piece)
-            waiting += len(piece)
-            if waiting >= _BUFFER:
-                await run_in_threadpool(file.write, b"".join(pieces))
-                pieces, waiting = [], 0
+        try:
+            async for piece in request.stream():
+                pieces.append(piece)
+                waiting += len(piece)
+                if waiting >= _BUFFER:
+                    await run_in_threadpool(file.write, b"".join(pieces))
+                    pieces, waiting = [], 0
+        except ClientDisconnect as error:
+            raise BadRequest("The upload broke off.") from error  # heard by nobody, and no bug of ours
         await run_in_threadpool(file.write, b"".join(pieces))
 
 

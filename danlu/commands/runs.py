@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +162,9 @@ def print_run(run: Json) -> None:
         ("state", " ".join(part for part in (state, output.markup(run.get("reason") or "")) if part)),
         ("detail", output.markup(run.get("detail") or run.get("waiting_reason") or "")),
         ("progress", progress_text(run)),
-        ("recipe", output.markup(run.get("recipe") or run.get("entrypoint") or "")),
+        ("recipe", output.markup(run.get("recipe") or "")),
+        ("command", output.markup(command_of(run))),
+        ("code", output.markup(code_of(run))),
         ("params", output.markup(json.dumps(run.get("params") or {}, ensure_ascii=False))),
         ("device", output.markup(device_of(run))),
         ("processes", str(run["processes"]) if run.get("processes", 1) > 1 else ""),
@@ -178,6 +181,23 @@ def print_run(run: Json) -> None:
             table.add_row(f"[dim]{name.removesuffix('_at')}[/]", shown)
     output.console().print(table)
     _print_metrics(run.get("metrics") or {})
+
+
+def command_of(run: Json) -> str:
+    """What a script run executes, as a person would type it; empty for a recipe."""
+    entrypoint, environment = run.get("entrypoint"), run.get("environment")
+    if not entrypoint or environment == "shell":
+        return str(entrypoint or "")
+    start = ["uv", "run"] if environment == "uv" else ["python"]
+    note = f"  ({environment})" if environment not in {None, "worker", "uv"} else ""
+    return shlex.join([*start, entrypoint, *run.get("args", ())]) + note
+
+
+def code_of(run: Json) -> str:
+    """The snapshot, and the commit that it was made at."""
+    git = run.get("git") or {}
+    parts = [(run.get("snapshot") or "")[:12], git.get("branch") or "", (git.get("commit") or "")[:12]]
+    return " ".join([*filter(None, parts), *(["with changes"] if git.get("dirty") else [])])
 
 
 def _print_metrics(metrics: dict[str, Json]) -> None:

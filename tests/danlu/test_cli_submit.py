@@ -76,10 +76,16 @@ def test_git_is_recorded(rest: Rest, project: Path) -> None:
     git(project, "add", ".")
     git(project, "commit", "-q", "-m", "first")
     write(project, {"train.py": TRAIN + "# changed\n"})
-    run = made(submit(rest, project, "train.py", "--json"))
+    run = made(submit(rest, project, "train.py", "--json", "--", "--amp"))
     commit = git(project, "rev-parse", "HEAD").strip()
     assert run["git"] == {"commit": commit, "branch": "main", "remote": None, "dirty": True}
     assert "+# changed" in rest.get(f"/runs/{run['id']}/diff").text
+    shown = subprocess.run(
+        [sys.executable, "-m", "danlu", "show", str(run["id"])],
+        capture_output=True, text=True, check=True, env={**os.environ, "DANLU_URL": rest.served.url},
+    ).stdout  # fmt: skip
+    assert f"{run['snapshot'][:12]} main {commit[:12]} with changes" in shown
+    assert "python train.py --amp" in shown
 
 
 def test_the_script_alone_another_folder_and_the_likeliest(rest: Rest, project: Path) -> None:

@@ -1,17 +1,21 @@
 """Uploading code over REST, what is told of it, and who may."""
 
 import os
+import socket
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import pytest
 from packed import TRAIN, tarred, zipped
 from rest import Rest, refused
 from served import serving
+from waiting import wait_for
 
 from app.config import Settings
 from app.snapshots import answers, store
+from app.snapshots.routes import AT_ONCE
 from danlu.pack import FileFact, content_id
 
 
@@ -167,6 +171,31 @@ def test_only_uploads_may_be_large(rest: Rest) -> None:
     chunks = (bytes(1 << 20) for _ in range(limit + 2))
     refused(rest.http.post("/api/v1/snapshots?filename=x.zip", content=chunks), 413)
     assert [name for name in folders(rest.served.settings) if name.startswith(".")] == []
+
+
+def begun(rest: Rest) -> socket.socket:
+    """An upload of which the first bytes have been sent."""
+    connection = socket.create_connection(("127.0.0.1", rest.served.settings.port), timeout=10)
+    head = (
+        "POST /api/v1/snapshots?filename=a.py HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+    )
+    connection.sendall(head.encode() + b"# begun")
+    return connection
+
+
+def test_uploads_that_break_off_leave_nothing_and_say_nothing(
+    rest: Rest, caplog: pytest.LogCaptureFixture
+) -> None:
+    connections = [begun(rest) for _ in range(AT_ONCE)]
+    wait_for(lambda: len(folders(rest.served.settings)) == AT_ONCE, what="the uploads to be under way")
+    answer = upload(rest.http, TRAIN.encode())
+    refused(answer, 429)
+    assert answer.headers["retry-after"] == "2"
+    for connection in connections:
+        connection.close()
+    wait_for(lambda: folders(rest.served.settings) == [], what="the uploads to be forgotten")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert upload(rest.http, TRAIN.encode()).status_code == 201
 
 
 def test_a_full_disk_takes_no_upload(settings: Settings) -> None:
