@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from danlu.commands import output
 from danlu.commands.output import Exit
 
 if TYPE_CHECKING:
-    from danlu.client import Client, Run
+    from danlu.client import Client
     from danlu.pack import PackError, Selection
 
 Json = dict[str, Any]
+Made = TypeVar("Made")
 _SCRIPTS = (".py", ".sh")
 _NAMED = 8
 
@@ -99,9 +101,15 @@ def _fail(error: PackError) -> NoReturn:
 
 
 def submit(
-    client: Client, asked: Asked, packed: Packed, experiment: str | None, params: Json, fields: Json
-) -> Run:
-    """Upload what the server does not have, and queue the run."""
+    send: Callable[..., Made],
+    client: Client,
+    asked: Asked,
+    packed: Packed,
+    experiment: str | None,
+    params: Json,
+    fields: Json,
+) -> Made:
+    """Upload what the server does not have, and queue what `send` makes of it: a run or a sweep."""
     from danlu.errors import ApiError
     from danlu.gitfacts import git_facts
 
@@ -112,12 +120,12 @@ def submit(
     }
     where = experiment or _experiment(packed)
     if packed.selection is None or packed.folder is None:
-        return client.submit(where, None, params, snapshot=asked.snapshot, **script, **fields)
+        return send(where, None, params, snapshot=asked.snapshot, **script, **fields)
     git = git_facts(packed.folder)
     for last in (False, True):
         snapshot_id = _sent(client, packed, shell=asked.shell is not None)
         try:
-            return client.submit(where, None, params, snapshot=snapshot_id, git=git, **script, **fields)
+            return send(where, None, params, snapshot=snapshot_id, git=git, **script, **fields)
         except ApiError as error:
             if last or set(error.fields) != {
                 "snapshot"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +10,16 @@ import typer
 
 from danlu.commands import code, output
 from danlu.commands.connect import connect
+from danlu.commands.grid import read_grid
 from danlu.commands.output import Exit, JsonFlag
 from danlu.commands.runs import print_run
-from danlu.commands.watch import exit_code, watch
+from danlu.commands.values import read_params
+from danlu.commands.watch import exit_code, watch, watch_sweep
 
 if TYPE_CHECKING:
-    from danlu.client import Run
+    from collections.abc import Callable
+
+    from danlu.client import Client, Run, Sweep
 
 Json = dict[str, Any]
 
@@ -26,6 +29,13 @@ SetOption = typer.Option(
     "-s",
     metavar="KEY=VALUE",
     help="One param; the value is read as JSON, else it is a string.",
+)
+
+GridOption = typer.Option(
+    None,
+    "--grid",
+    metavar="KEY=VALUES",
+    help="Runs for all of these values, each in turn with those of other --grid: lr=0.1,0.01 or seed=1..5.",
 )
 
 
@@ -38,6 +48,7 @@ def submit(
     ),
     *,
     settings: list[str] = SetOption,
+    grid: list[str] = GridOption,
     experiment: str = typer.Option(
         None,
         "--experiment",
@@ -82,32 +93,73 @@ def submit(
 
     danlu submit rings --set lr=0.1, or danlu submit train.py -- --lr 0.1. What exists as a file, ends in .py or .sh, or
     has a slash in it (a folder: proj/) is a script.
-    With --wait the exit code is 0 when it succeeded, 1 when it failed, 3 when it was cancelled.
+    With --grid it makes one run for each combination of the values, all of them or none.
+    With --wait the exit code is 0 when it succeeded, 1 when it failed, 3 when it was cancelled; of several runs, 1 when any failed.
     """
     asked = code.Asked(what, args or [], folder, snapshot, environment, shell, alone)
     fields: Json = {
         "name": name, "device": device, "processes": processes, "seed": seed, "tags": tags or None, "notes": notes,
         "priority": priority, "max_retries": max_retries, "timeout_s": timeout, "after": after,
     }  # fmt: skip
-    params = read_params(settings or [])
+    params, sweep = read_params(settings or []), _grid(grid or [])
     if not asked.is_script:
         recipe = asked.recipe(dry_run=dry_run)
         with connect() as client:
-            _follow_up(
-                client.submit(experiment or recipe, recipe, params, **fields), wait=wait, as_json=as_json
-            )
+            made = _sender(client, sweep)(experiment or recipe, recipe, params, **fields)
+            _follow_up(made, wait=wait, as_json=as_json)
         return
     packed = code.pack(asked)
     if dry_run:
         code.show(packed, as_json=as_json)
         return
     with connect() as client:
-        run = code.submit(client, asked, packed, experiment, params, fields)
-        _follow_up(run, wait=wait, as_json=as_json)
+        made = code.submit(_sender(client, sweep), client, asked, packed, experiment, params, fields)
+        _follow_up(made, wait=wait, as_json=as_json)
 
 
-def _follow_up(run: Run, *, wait: bool, as_json: bool) -> None:
-    """Print the run; with `wait`, once it has ended, and exit by how it ended."""
+def _sender(client: Client, grid: dict[str, list[object]]) -> Callable[..., Run | Sweep]:
+    return partial(client.sweep, grid=grid) if grid else client.submit
+
+
+def _grid(settings: list[str]) -> dict[str, list[object]]:
+    try:
+        return read_grid(settings)
+    except ValueError as error:
+        output.fail(str(error), Exit.USAGE)
+
+
+def _follow_up(made: Run | Sweep, *, wait: bool, as_json: bool) -> None:
+    """Print what was made; with `wait`, once it has ended, and exit by how it ended."""
+    from danlu.client import Sweep
+
+    if isinstance(made, Sweep):
+        _follow_sweep(made, wait=wait, as_json=as_json)
+    else:
+        _follow_run(made, wait=wait, as_json=as_json)
+
+
+def _follow_sweep(sweep: Sweep, *, wait: bool, as_json: bool) -> None:
+    first, last = sweep.runs[0], sweep.runs[-1]
+    where = f"{first.url.rpartition('/runs/')[0]}/experiments/{first.experiment}?sweep={sweep.id}"
+    count = (
+        f"{len(sweep.runs)} runs, {first.id} to {last.id}" if len(sweep.runs) > 1 else f"1 run, {first.id}"
+    )
+    if wait:
+        output.note(f"Sweep of {count}: {where}")
+        watch_sweep(sweep, quiet=as_json)
+    if as_json:
+        output.print_json({"sweep": sweep.id, "items": [run.data for run in sweep.runs]})
+    else:
+        if not wait:
+            print(f"Sweep of {count}: {where}")
+        for run in sweep.runs:
+            print(output.plain(f"Run {run.id} is {run.state}: {run.name}"))
+    if wait:
+        codes = {exit_code(run.data) for run in sweep.runs}
+        raise typer.Exit(int(Exit.FAILED if Exit.FAILED in codes else max(codes)))
+
+
+def _follow_run(run: Run, *, wait: bool, as_json: bool) -> None:
     if wait:
         output.note(f"Run {run.id}: {run.url}")
         watch(run, quiet=as_json)
@@ -119,30 +171,3 @@ def _follow_up(run: Run, *, wait: bool, as_json: bool) -> None:
         print(f"Run {run.id} is {run.state}: {run.url}")
     if wait:
         raise typer.Exit(int(exit_code(run.data)))
-
-
-def read_params(settings: list[str]) -> Json:
-    """`["lr=0.1", "name=x"]` as params: the value is JSON where it is valid JSON, else a string."""
-    params: Json = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not key.strip():
-            output.fail(f"--set takes KEY=VALUE, not {setting!r}", Exit.USAGE)
-        params[key.strip()] = read_value(text)
-    return params
-
-
-def read_value(text: str) -> object:
-    """JSON, else the text itself. What cannot be sent as JSON (NaN, 1e400) stays text, for the server to refuse by name."""
-
-    def refuse(constant: str) -> object:
-        raise ValueError(constant)
-
-    def real(digits: str) -> object:
-        number = float(digits)
-        return number if math.isfinite(number) else refuse(digits)
-
-    try:
-        return json.loads(text, parse_constant=refuse, parse_float=real)
-    except (ValueError, RecursionError):
-        return text

@@ -9,7 +9,7 @@ from danlu.commands import output
 from danlu.commands.output import Exit
 
 if TYPE_CHECKING:
-    from danlu.client import Run
+    from danlu.client import Run, Sweep
 
 Json = dict[str, Any]
 
@@ -32,6 +32,21 @@ def watch(run: Run, *, quiet: bool) -> Run:
         return _with_lines(run)
     except KeyboardInterrupt:
         output.note(f"\nRun {run.id} goes on; `danlu cancel {run.id}` stops it.")
+        raise
+
+
+def watch_sweep(sweep: Sweep, *, quiet: bool) -> None:
+    """Wait for the end of all runs of a sweep, with a line on stderr for each that ends, silent if `quiet`.
+
+    Ctrl-C stops the watching, not the runs, and raises KeyboardInterrupt.
+    """
+    try:
+        for done, run in enumerate(sweep.runs, 1):
+            run.wait()
+            if not quiet:
+                output.note(f"{done} of {len(sweep.runs)}: run {run.id} {run.name}: {run.state}")
+    except KeyboardInterrupt:
+        output.note("\nThe runs go on; `danlu cancel ID…` stops them.")
         raise
 
 

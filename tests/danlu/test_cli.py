@@ -10,7 +10,7 @@ import pytest
 from fakes.scripted_server import Answer, Asked, in_turn, scripted
 
 from danlu.commands.checks import has_wal_reset_bug
-from danlu.commands.submit import read_value
+from danlu.commands.values import read_value
 
 RUN: dict[str, Any] = {
     "id": 7,
