@@ -22,6 +22,8 @@ from worker import outside
 
 OURS = frozenset({"app", "worker"})
 """Packages of ours that no script asks for by accident: its own modules may have these names."""
+_kept: list[ModuleType] = []
+"""What was forgotten: to take it apart would write to, and so copy, thousands of pages shared with the warm process."""
 _MAIN_PROCESS = multiprocessing.current_process()
 _READ_EARLY = (
     "PYTHON", "LD_", "DYLD_", "LC_", "LANG", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "MALLOC_",
@@ -79,8 +81,8 @@ def become(run_dir: Path, entrypoint: str, args: list[str], env: Mapping[str, st
 def _forget(names: Iterable[str]) -> None:
     """Take packages out of `sys.modules`; code of ours that runs on keeps its references."""
     dropped = frozenset(names)
-    for module in [name for name in sys.modules if name.partition(".")[0] in dropped]:
-        del sys.modules[module]
+    ours = [name for name in sys.modules if name.partition(".")[0] in dropped]
+    _kept.extend(sys.modules.pop(name) for name in ours)
 
 
 def _shadowed(folder: Path) -> frozenset[str]:
