@@ -59,7 +59,7 @@ def start(settings: Settings, log: Path, **changes: Any) -> Supervisor:
     return Supervisor(settings, process, log)
 
 
-def submit(database: Database, recipe: str, **values: Any) -> int:
+def submit(database: Database, recipe: str | None, **values: Any) -> int:
     with database.write() as session:
         experiment = session.query(Experiment).filter_by(slug="tests").one_or_none()
         if experiment is None:
@@ -67,7 +67,7 @@ def submit(database: Database, recipe: str, **values: Any) -> int:
             experiment = Experiment(slug=slugify("tests", "x"), name="Tests", created_at=now, updated_at=now)
             session.add(experiment)
             session.flush()
-        spec = queue.RunSpec(experiment_id=experiment.id, name=recipe, recipe=recipe, **values)
+        spec = queue.RunSpec(experiment_id=experiment.id, name=recipe or "script", recipe=recipe, **values)
         return queue.submit(session, spec, actor="user:ann", now=utcnow()).id
 
 
