@@ -21,6 +21,7 @@ SUBJECTS = {
     "many": "many short runs",
     "submit": "POST /runs from 8 clients",
     "snapshots": "code to a queued run",
+    "queue": "a queue of 100,000 runs; sweeps",
     "live": "step to the run page's stream",
     "events": "writing scalars",
     "training": "training",
