@@ -241,7 +241,7 @@ class Client(Catalog):
         """Live events, for ever: each topic's present state first, then what changes.
 
         Args:
-            topics: `run:12`, `log:12`, `metrics:12`, `experiment:slug`, `experiments`, `workers`; at most 64.
+            topics: `run:12`, `log:12`, `metrics:12`, `experiment:slug`, `experiments`, `workers`, `queue`; at most 64.
             last_event_id: `LiveEvent.id` of the last one that was read: logs go on there. They do so by themselves when the
                 connection breaks.
             patience: seconds for which a server that restarts may be unreachable.

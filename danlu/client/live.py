@@ -18,7 +18,7 @@ class LiveEvent(NamedTuple):
     """One event of the stream."""
 
     name: str
-    """`run`, `metrics`, `log`, `experiment`, `experiments`, `workers` or `gone`."""
+    """`run`, `metrics`, `log`, `experiment`, `experiments`, `workers`, `queue` or `gone`."""
     data: Any
     """Its JSON."""
     id: str

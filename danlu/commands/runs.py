@@ -25,6 +25,7 @@ def ls(
     state: str = typer.Option(None, help="Only this state: queued, running, succeeded, failed, cancelled."),
     tag: str = typer.Option(None, "--tag", "-t", help="Only runs with this tag."),
     recipe: str = typer.Option(None, help="Only this recipe."),
+    sweep: str = typer.Option(None, metavar="ID", help="Only the runs of this sweep."),
     q: str = typer.Option(None, "--search", "-q", help="Text in the name or the notes."),
     sort: str = typer.Option(None, help="Such as -created, -metrics.val_acc or params.lr."),
     limit: int = typer.Option(50, "--limit", "-n", min=1, help="At most so many."),
@@ -33,7 +34,14 @@ def ls(
     """List runs, newest first."""
     with connect() as client:
         runs = client.runs(
-            limit=limit, experiment=experiment, state=state, tag=tag, recipe=recipe, q=q, sort=sort
+            limit=limit,
+            experiment=experiment,
+            state=state,
+            tag=tag,
+            recipe=recipe,
+            sweep=sweep,
+            q=q,
+            sort=sort,
         )
         found = [run.data for run in runs]
     if as_json:

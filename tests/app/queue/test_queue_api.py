@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 from rest import Rest, refused
+from served import serving
 from sqlalchemy import event
 
+from app.auth import tokens
+from app.clock import utcnow
+from app.config import Settings
 from app.runs.words import RunState
 
 
@@ -85,6 +89,23 @@ def test_pause_and_resume_are_seen_and_repeatable(rest: Rest) -> None:
         assert rest.post("/queue/resume").json() == {"paused": None}
     assert queue_of(rest)["paused"] is None
     assert "danlu_queue_paused 0\n" in rest.http.get("/metrics/prometheus").text
+
+
+def test_only_an_administrator_pauses_the_queue(settings: Settings) -> None:
+    with serving(settings.model_copy(update={"auth": "login"})) as served:
+        with served.db.write() as session:
+            made = {
+                scope: tokens.create(session, name=scope, scope=scope, user_id=None, now=utcnow()).secret
+                for scope in ("read", "submit", "admin")
+            }
+        clients = {scope: served.client(authorization=f"Bearer {secret}") for scope, secret in made.items()}
+        for scope in ("read", "submit"):
+            for action in ("pause", "resume"):
+                answer = clients[scope].post(f"/api/v1/queue/{action}")
+                assert "admin" in refused(answer, 403)["detail"]
+        assert clients["admin"].post("/api/v1/queue/pause").json()["paused"]["by"] == "token:admin"
+        assert clients["read"].get("/api/v1/queue").json()["paused"]["by"] == "token:admin"
+        assert clients["read"].post("/api/v1/runs/1/move", json={"to": "top"}).status_code == 403
 
 
 def test_after_is_checked_stored_and_explained(rest: Rest) -> None:
