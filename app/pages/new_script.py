@@ -182,10 +182,13 @@ def _context(session: Session, settings: Settings, values: Values, errors: dict[
 
 
 def _cli(reading: Reading, body: Json) -> str:
-    """The same from a terminal; nothing where that cannot be said in one line."""
-    if reading.environment != "worker" or reading.constants or not reading.draft.entrypoint:
+    """The same from a terminal in the folder of the code; nothing where the command there depends on more than that."""
+    if reading.environment != "worker" or not reading.draft.entrypoint:
         return ""
-    return repeat.cli_script(body, reading.draft.entrypoint, reading.argv)
+    own = ("snapshot", "entrypoint", "environment", "params", "args")
+    common = {name: value for name, value in body.items() if name not in own}
+    said = reading.constants or ({} if reading.fields else reading.params)
+    return repeat.cli(common | {"recipe": reading.draft.entrypoint, "params": said, "args": reading.argv})
 
 
 def _calm(context: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from danlu.scriptform import ScriptError, decode
 
 MAX_READ = 2 * 2**20
 """Bytes of a file that are read for a form or a comparison."""
+MOST_SHOWN = 300
+"""Files of a snapshot that a run's page lists."""
 Texts = dict[str, str | None]
 """Path → text; None for what is no text."""
 PROGRAMS = {"uv": "uv run ", "shell": ""}
@@ -152,10 +154,18 @@ def code_of(session: Session, settings: Settings, run: Json) -> dict[str, Any] |
     return {
         "command": command_of(run),
         "params": {} if _said_by_arguments(folder, run) else run["params"],
-        "files": [str(item["path"]) for item in files],
+        "files": len(files),
+        "shown": _shown([str(item["path"]) for item in files], run["entrypoint"]),
         "size": sum(int(str(item["size"])) for item in files),
         "diff": codediff.parse(diff) if diff else [],
     }
+
+
+def _shown(paths: list[str], entrypoint: str) -> list[str]:
+    """The files to list: all, or where there are many, what is run and the other scripts first."""
+    if len(paths) <= MOST_SHOWN:
+        return paths
+    return sorted(paths, key=lambda path: (path != entrypoint, not path.endswith(".py")))[:MOST_SHOWN]
 
 
 def _said_by_arguments(folder: Path, run: Json) -> bool:

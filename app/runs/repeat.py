@@ -67,16 +67,6 @@ def _what(body: Body) -> str:
     return f"danlu submit{script} {code}{chosen}"
 
 
-def cli_script(body: Body, path: str, args: list[str]) -> str:
-    """A script with `danlu submit`, from a terminal where its file is at `path`; `args` is its command line."""
-    parts = [f"danlu submit {shlex.quote(path)}"]
-    if body.get("experiment"):
-        parts.append(f"--experiment {shlex.quote(body['experiment'])}")
-    if args:
-        parts.append(f"-- {shlex.join(args)}")
-    return " ".join(parts)
-
-
 _FLAGS = {"max_retries": "max-retries", "timeout_s": "timeout"}
 
 

@@ -1,6 +1,8 @@
 // The files of an upload, beside the editor: one is open, some are changed.
 import { make } from "./dom.js";
 
+const MOST = 300;
+
 export class FileList {
   /** @param {(path: string) => void} choose called with the file to open */
   constructor(choose) {
@@ -13,10 +15,13 @@ export class FileList {
 
   /** Show these files; none hides the list. */
   show(files, open) {
-    const paths = files.map(({ path }) => path);
+    const all = files.map(({ path }) => path);
+    // scripts first where not all are shown
+    const paths = all.length > MOST ? [...all].sort((a, b) => b.endsWith(".py") - a.endsWith(".py")).slice(0, MOST) : all;
     if (paths.join("\n") !== [...this.buttons.keys()].join("\n")) {
       this.buttons = new Map(paths.map((path) => [path, make("button", { type: "button", title: path, onclick: () => this.choose(path) }, path)]));
       this.list.replaceChildren(...[...this.buttons.values()].map((button) => make("li", {}, button)));
+      if (all.length > MOST) this.list.append(make("li", { class: "muted small" }, `and ${all.length - MOST} more`));
     }
     this.element.hidden = paths.length === 0;
     for (const [path, button] of this.buttons) {

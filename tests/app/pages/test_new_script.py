@@ -61,6 +61,12 @@ def test_parts_are_read_without_anything_being_stored(rest: Rest) -> None:
     assert 'name="p.lr"' in shown.text
     command = rest.http.post("/runs/new/script/command", data=FORM | {"code": code, "p.lr": "2", "d.lr": "1"})
     assert "python train.py --lr 2" in command.text
+    assert "-- --lr 2" in command.text
+    constants = rest.http.post(
+        "/runs/new/script/command", data=FORM | {"code": "LR = 1\n", "p.LR": "2", "d.LR": "1", "seed": "7"}
+    )
+    assert "--set LR=2" in constants.text
+    assert "--seed 7" in constants.text
     assert list(rest.served.settings.snapshots_dir.iterdir()) == []
 
 
