@@ -140,6 +140,8 @@ def surroundings(spec: LaunchSpec, program: str) -> dict[str, str]:
         elif (root / "conda-meta").is_dir():
             values["CONDA_PREFIX"] = str(root)
     values.setdefault("OMP_NUM_THREADS", str(spec.threads))
+    if not _foreign(spec):  # whose own packages may never have been compiled
+        values.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     return values
 
 

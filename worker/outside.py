@@ -36,6 +36,7 @@ def main() -> None:
             os.unlink(os.path.join(run_dir, PROVISIONAL))
         except OSError:
             pass
+    _no_bytecode_in(run_dir)
     seed_on_import(int(os.environ.get("DANLU_SEED", "0")))
     path = os.path.join(run_dir, entrypoint)
     sys.argv[:] = [entrypoint, *args]
@@ -55,6 +56,17 @@ def main() -> None:
 
         sys.excepthook = report
         raise
+
+
+def _no_bytecode_in(run_dir: str) -> None:
+    """Keep compiled files out of the run's folder; those of installed packages are worth their while."""
+    keep = SourceFileLoader._cache_bytecode  # type: ignore[attr-defined]
+
+    def cache(self: Any, source_path: str, cache_path: str, data: bytes) -> None:
+        if not source_path.startswith(run_dir):
+            keep(self, source_path, cache_path, data)
+
+    SourceFileLoader._cache_bytecode = cache  # type: ignore[attr-defined]
 
 
 def main_module(path: str) -> types.ModuleType:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from waiting import wait_for
 
-from scripts import log_of, outcome, record_of, text_of
+from scripts import kept, log_of, outcome, record_of, text_of
 from worker.launch import Launcher
 from worker.outcome import Asked
 
@@ -74,6 +74,19 @@ def test_a_venv(launcher: Launcher, run_script: Any, venv: Path) -> None:
     assert record["packages"] == {"tiny-package": "1.5"}
     assert (record["environment"], record["start"], record["torch"]) == ("venv:tiny", "cold", None)
     assert record["executable"] == str(venv / "bin" / "python")
+
+
+@pytest.mark.parametrize("environment", ["worker", "cold", "venv:tiny"])
+def test_nothing_is_left_of_the_code(
+    environment: str, launcher: Launcher, run_script: Any, venv: Path
+) -> None:
+    files = {"src/__init__.py": "", "src/deep.py": "X = 1\n", "data/in.csv": "1"}
+    handle = run_script(
+        "import src.deep\nprint(src.deep.X)", _files=files, _environment_name=environment,
+        _python=str(venv / "bin" / "python"),
+    )  # fmt: skip
+    assert text_of(launcher, handle) == "1\n"
+    assert kept(handle.spec.run_dir) == []
 
 
 def test_interpreters_that_are_not_there(launcher: Launcher, run_script: Any, tmp_path: Path) -> None:
