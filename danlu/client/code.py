@@ -13,6 +13,8 @@ from danlu.rest import Connection
 if TYPE_CHECKING:
     from danlu.pack import Selection
 
+_SECONDS = 300.0
+"""For one upload: ten thousand files take their time on a busy disk."""
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -59,6 +61,7 @@ def send(server: Connection, chosen: Selection, name: str, entrypoint: str | Non
             params={name: value for name, value in query.items() if value is not None},
             content=archive(chosen, stored=urlsplit(server.url).hostname in _HERE),
             headers={"Content-Type": "application/octet-stream"},
+            timeout=_SECONDS,
             retry=True,
         )
     )

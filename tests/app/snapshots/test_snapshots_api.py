@@ -134,6 +134,14 @@ def test_a_syntax_error_has_line_and_column(rest: Rest) -> None:
     refused(rest.get(f"/snapshots/{both.json()['id']}", entrypoint="b.py"), 422, "line")
 
 
+def test_the_calls_are_documented(rest: Rest) -> None:
+    body = rest.get("/openapi.json").json()["paths"]["/api/v1/snapshots"]["post"]["requestBody"]
+    assert "application/octet-stream" in body["content"]
+    page = rest.http.get("/api/docs")
+    assert page.status_code == 200
+    assert "/api/v1/snapshots" in page.text
+
+
 def test_the_same_content_at_once_is_stored_once(rest: Rest) -> None:
     content = zipped({f"m{n}.py": f"x = {n}\n" for n in range(50)} | {"train.py": TRAIN})
     with ThreadPoolExecutor(6) as pool:
@@ -148,6 +156,7 @@ def test_who_may_upload(settings: Settings) -> None:
         served.add_user("bob", submit_code=True)
         ann, bob = served.log_in("ann"), served.log_in("bob")
         refused(upload(served.client(), TRAIN.encode()), 401)
+        assert served.client().head(f"/api/v1/snapshots/{'0' * 64}").status_code == 401
         assert "submit-code" in refused(upload(ann, TRAIN.encode()), 403)["detail"]
         made = upload(bob, TRAIN.encode())
         assert made.status_code == 201
