@@ -8,9 +8,10 @@ const SETTLE_MS = 400;
 /**
  * Rows of runs. `ids` are those that are shown, in order.
  *
- * A row: {id, name, experiment, state, reason, phase, stopping, owner, recipe, entrypoint, device, seed, priority, tags,
- * params, metrics: {tag: {last, min, max, step, nonfinite?}}, created_at, started_at, finished_at, updated_at (seconds
- * since 1970 or null), duration_s (a getter), step, total, epoch, epochs, eta_s, colour, archived, sweep, group}
+ * A row: {id, name, experiment, state, reason, phase, stopping, owner, recipe, entrypoint, snapshot (how its id begins),
+ * args, device, seed, priority, tags, params, metrics: {tag: {last, min, max, step, nonfinite?}}, created_at, started_at,
+ * finished_at, updated_at (seconds since 1970 or null), duration_s (a getter), step, total, epoch, epochs, eta_s, colour,
+ * archived, sweep, group}
  */
 export class RowStore {
   ids = [];

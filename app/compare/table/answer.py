@@ -3,7 +3,7 @@
 ```
 {"version": "…Z", "total": 5000,                       (total: of the chosen runs, also where only changes are sent)
  "columns": {"id": [12, …], "name": ["rings", …], "state": […], "created_at": [1764081600.25, …], …,
-             "tags": [["baseline"], …], "params": [{"lr": 0.01}, …]},
+             "tags": [["baseline"], …], "params": [{"lr": 0.01}, …], "args": [["--lr", "0.01"], …]},
  "metrics": {"loss/val": {"run": [12, …], "last": […], "min": […], "max": […], "step": […], "nonfinite": null}}}
 ```
 Times are seconds since 1970. A metric's arrays follow its own `run`: most runs do not have every tag.
@@ -20,7 +20,7 @@ from pydantic_core import to_json
 from app.answers import Answer
 from app.compare.table.queries import Mark, Summaries
 
-RAW = ("tags", "params")
+RAW = ("tags", "params", "args")
 
 
 class SummaryColumns(Answer):

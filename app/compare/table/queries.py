@@ -26,6 +26,8 @@ from app.runs.listing.queries import narrowed, ordered
 
 MAX_ROWS = 20_000
 """The newest of more runs are shown."""
+SNAPSHOT_SHOWN = 12
+"""Characters of a snapshot's id that tell one from another."""
 OVERLAP = timedelta(seconds=10)
 """Changes are looked for so far back: a transaction may be committed well after the time that it wrote down."""
 
@@ -150,11 +152,14 @@ def _columns(*, sqlite: bool) -> dict[str, Column]:
         "id": Run.id, "name": Run.name, "experiment": Experiment.slug, "state": Run.state, "reason": Run.reason,
         "phase": Run.phase, "stopping": _flag(Run.cancel_requested_at), "owner": User.username,
         "recipe": Run.recipe, "entrypoint": Run.entrypoint,
+        "snapshot": func.substr(Run.snapshot_id, 1, SNAPSHOT_SHOWN),
         "device": func.coalesce(Run.resolved_device, Run.device), "seed": Run.seed, "priority": Run.priority,
         "step": Run.step, "total": Run.total, "epoch": Run.epoch, "epochs": Run.epochs, "eta_s": Run.eta_s,
         "colour": Run.colour, "archived": _flag(Run.archived_at), "sweep": Run.sweep,
     }  # fmt: skip
-    return plain | times | {"tags": cast(Run.tags, Text), "params": cast(Run.params, Text)}
+    # a command line tells configurations apart whose params nobody knows; of a recipe it is always empty
+    args = case((Run.snapshot_id.is_(None), "[]"), else_=cast(Run.args, Text))
+    return plain | times | {"tags": cast(Run.tags, Text), "params": cast(Run.params, Text), "args": args}
 
 
 def _flag(column: Any) -> Column:

@@ -1,0 +1,91 @@
+// Runs of one configuration: what is grouped for bands, and what counts as a seed. Pure functions on rows.
+import { column, plain } from "./wb_columns.js";
+
+/** Params that are a seed by their name; app/compare/configuration.py has the same ones. */
+const SEEDS = new Set(["seed", "random_seed", "rng_seed", "manual_seed", "global_seed"]);
+
+/** Is this param a seed? `trainer.seed` and `random-seed` are, too. */
+export function isSeed(key) {
+  return SEEDS.has(key.split(".").at(-1).toLowerCase().replaceAll("-", "_"));
+}
+
+/** The seed that a run trained with: its param's, or else the run's own. */
+export function seedOf(row) {
+  const key = Object.keys(row.params).find(isSeed);
+  return key === undefined ? row.seed : row.params[key];
+}
+
+/** The same text for two runs that differ in nothing but the seed. A run of which nothing is known stands alone. */
+export function configurationOf(row) {
+  const unknown = !row.recipe && !row.snapshot && !Object.keys(row.params).length;
+  if (unknown) return JSON.stringify([row.id]);
+  const params = Object.keys(row.params).filter((key) => !isSeed(key)).sort().map((key) => [key, canonical(row.params[key])]);
+  return JSON.stringify([row.recipe, row.snapshot ?? null, commandOf(row), seedless(row.args ?? []), params]);
+}
+
+/**
+ * Groups of runs, in the order of their first rows; also those of one run.
+ * @param {object[]} rows as the store of a workbench has them
+ * @param {string} [by] a column whose equal values are one group; "": the configuration, all but the seed
+ * @returns {{key: string, label: string, ids: number[], seeds: any[]}[]} `label` says what tells the group from the
+ *   others; `seeds` follows `ids`
+ */
+export function groupsOf(rows, by = "") {
+  const groups = new Map();
+  const value = by ? column(by).value : null;
+  for (const row of rows) {
+    const key = by ? `${by}=${plain(value(row) ?? null)}` : configurationOf(row);
+    if (!groups.has(key)) groups.set(key, { key, rows: [] });
+    groups.get(key).rows.push(row);
+  }
+  const all = [...groups.values()];
+  const labels = by ? all.map(({ rows: [row] }) => `${column(by).title} ${shown(value(row))}`) : labelsOf(all.map(({ rows: [row] }) => row));
+  return all.map(({ key, rows: some }, at) => ({ key, label: labels[at], ids: some.map(({ id }) => id), seeds: some.map(seedOf) }));
+}
+
+/** What tells configurations from each other: "lr 0.1 · width 64"; the names of what they run where nothing does. */
+export function labelsOf(rows) {
+  const keys = [...new Set(rows.flatMap((row) => Object.keys(row.params)))].filter((key) => !isSeed(key));
+  const differing = keys.filter((key) => new Set(rows.map((row) => JSON.stringify(canonical(row.params[key] ?? null)))).size > 1);
+  const code = (row) => row.recipe ?? commandOf(row) ?? row.name;
+  const codes = new Set(rows.map(code)).size > 1;
+  const snapshots = new Set(rows.map((row) => row.snapshot ?? null)).size > 1;
+  const words = new Set(rows.map((row) => JSON.stringify(seedless(row.args ?? [])))).size > 1 && !differing.length;
+  return rows.map((row) => {
+    const parts = differing.filter((key) => key in row.params).map((key) => `${key} ${shown(row.params[key])}`);
+    if (codes || !parts.length) parts.unshift(code(row));
+    if (words && row.args?.length) parts.push(seedless(row.args).join(" "));
+    if (snapshots && row.snapshot) parts.push(`code ${row.snapshot.slice(0, 7)}`);
+    return parts.join(" · ");
+  });
+}
+
+/** What is run; a command line for the shell without its seed. */
+function commandOf(row) {
+  return row.entrypoint && seedless(row.entrypoint.split(" ")).join(" ");
+}
+
+/** A command line without its seed: --seed 3, --seed=3 and seed=3 are left out. */
+function seedless(args) {
+  const left = [];
+  for (let at = 0; at < args.length; at++) {
+    const [name, value] = args[at].split("=", 2);
+    const bare = name.replace(/^[-+]+/, "");
+    if (!isSeed(bare) || (value === undefined && !name.startsWith("-"))) left.push(args[at]);
+    else if (value === undefined) at += 1; // its value is the next word
+  }
+  return left;
+}
+
+/** The same value with the keys of objects in order. */
+function canonical(value) {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, canonical(value[key])]));
+}
+
+function shown(value) {
+  if (value === null || value === undefined) return "none";
+  const text = plain(value);
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+}
