@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     tb_scalars: int = Field(
         10_000, ge=1, le=10_000_000, description="Points kept per scalar series (109 B each)."
     )
+    metrics_cache_mib: int = Field(
+        160, ge=1, le=65_536, description="Memory for curves that were read, 12 to 20 B a point, MiB."
+    )
 
     @field_validator("home")
     @classmethod

@@ -18,7 +18,7 @@ def prefix(slug: str) -> str:
 
 
 def data_command(folder: Path, logdir: Path, scalars: int) -> Command:
-    """The data server on a folder, keeping `scalars` points of each scalar series.
+    """The data server on a folder, keeping `scalars` points of each scalar series; with -v it tells of each look at it.
 
     Raises:
         StartupError: there is no data server for this platform.
@@ -26,7 +26,7 @@ def data_command(folder: Path, logdir: Path, scalars: int) -> Command:
     port_file = folder / "data.port"
     argv = [
         _data_server_binary(), f"--logdir={logdir}", "--reload=1", "--host=127.0.0.1", "--port=0",
-        f"--port-file={port_file}", "--die-after-stdin", f"--samples-per-plugin={_samples(scalars)}",
+        f"--port-file={port_file}", "--die-after-stdin", "-v", f"--samples-per-plugin={_samples(scalars)}",
     ]  # fmt: skip
     return Command("data", argv, folder, port_file=port_file, many_files=True)
 

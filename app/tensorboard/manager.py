@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.clock import utcnow
 from app.config import Settings
 from app.errors import Unavailable
 from app.tensorboard import commands, process
-from app.tensorboard.mirror import Mirror
+from app.tensorboard.mirror import Mirror, Stamp
 from app.tensorboard.supervise import Supervisor
 from app.tensorboard.units import Kind, Limits, State, Status, Unit
 
@@ -29,12 +30,22 @@ class Source:
     Attributes:
         address: host:port of the data server.
         age: seconds since it was started; a young one may not have read everything yet.
-        names: per run folder, the data server's names of it and of the folders below it that hold event files.
+        stamps: per run folder, the data server's names of it and of the folders below it that hold event files, each
+            with what these files were at `seen`.
+        seen: when they were looked at, seconds since 1970.
+        read_until: what was in the files by then, the data server has read; seconds since 1970.
     """
 
     address: str
     age: float
-    names: dict[str, list[str]]
+    stamps: dict[str, dict[str, Stamp]]
+    seen: float
+    read_until: float
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """Per run folder, the data server's names."""
+        return {slug: list(members) for slug, members in self.stamps.items()}
 
 
 class TensorBoards:
@@ -143,7 +154,10 @@ class TensorBoards:
         address, launched = self._data_server(slug, avoid)
         mirror = self.mirror(slug)
         mirror.sync(older_than=0.2)
-        return Source(address, self._clock() - launched, {name: mirror.runs(name) for name in run_slugs})
+        stamps = mirror.stamps(run_slugs)
+        return Source(
+            address, self._clock() - launched, stamps, utcnow().timestamp(), self._read_until(slug, address)
+        )
 
     def stop(self, slug: str) -> None:
         """Stop both children of an experiment and remove their private folder; returns when they are gone.
@@ -205,6 +219,13 @@ class TensorBoards:
                 why = unit.reason or f"it is {unit.state}"
                 raise Unavailable(f"The metrics' data server is not up: {why}", retry_after=2)
             return f"{HOST}:{unit.port}", unit.launched
+
+    def _read_until(self, slug: str, address: str) -> float:
+        with self._supervisor.changed:
+            unit = self._supervisor.units.get((slug, Kind.DATA))
+            if unit is None or unit.child is None or f"{HOST}:{unit.port}" != address:
+                return 0.0
+            return unit.child.stderr.read_until
 
     def _command(self, unit: Unit, upstream: int | None) -> process.Command:
         """What to start for a unit. Runs on the supervising thread, before a child starts."""

@@ -13,6 +13,7 @@ import shutil
 import stat
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 
 EVENT_MARK = "tfevents"
 Events = dict[str, tuple[int, int]]  # file name → device and inode
+Stamp = tuple[
+    tuple[str, int, int, int], ...
+]  # of each event file: name, inode, size, time of the last change
 MAX_DEPTH = 16
 HELD = (
     2.5  # seconds for which a run is not shown again after all its files went: two looks of the data server
@@ -80,11 +84,33 @@ class Mirror:
             self._synced = time.monotonic()
             self._cost = self._synced - began
 
-    def runs(self, run_slug: str) -> list[str]:
-        """Names, as the data server has them, of the folders with event files at or below a run's folder."""
+    def stamps(self, run_slugs: Iterable[str]) -> dict[str, dict[str, Stamp]]:
+        """What each run has at or below its folder, and what that is now.
+
+        Returns:
+            run slug → name, as the data server has it, of each folder with event files → the files' stamp. Another
+            stamp means other content.
+        """
         with self._lock:
-            below = run_slug + "/"
-            return sorted(name for name in self._linked if name == run_slug or name.startswith(below))
+            linked: dict[str, dict[str, list[str]]] = {slug: {} for slug in run_slugs}
+            for name, events in self._linked.items():
+                members = linked.get(name.partition("/")[0])
+                if members is not None:
+                    members[name] = sorted(events)
+        return {
+            slug: {name: self._stamp(name, members[name]) for name in sorted(members)}
+            for slug, members in linked.items()
+        }
+
+    def _stamp(self, name: str, events: list[str]) -> Stamp:
+        found = []
+        for event in events:
+            try:
+                info = os.stat(f"{self.target}/{name}/{event}")  # noqa: PTH116 - for each file, see _read
+            except OSError:
+                continue  # removed meanwhile: another stamp
+            found.append((event, info.st_ino, info.st_size, info.st_mtime_ns))
+        return tuple(found)
 
     def remove(self) -> None:
         """Take the target away, so that deleted event files give their space back."""

@@ -5,6 +5,7 @@ import os
 import re
 import threading
 from collections import deque
+from datetime import datetime
 from io import FileIO
 from pathlib import Path
 from typing import IO
@@ -15,6 +16,8 @@ LIMIT_BYTES = 1 << 20
 TAIL_LINES = 20
 LINE_BYTES = 2000
 _PORT = re.compile(rb" at https?://[^\s/]+:(\d+)/")
+# What a data server with -v says each second; heard, but not kept.
+_CYCLE = re.compile(rb"^\[(\S+)[^\n]*\] (Starting|Finished) load cycle[^\n]*\n?", re.MULTILINE)
 
 
 class StderrLog:
@@ -36,6 +39,8 @@ class StderrLog:
         self._lines: deque[bytes] = deque(maxlen=TAIL_LINES)
         self._partial = b""
         self._port: int | None = None
+        self._cycle = 0.0
+        self._read_until = 0.0
         self._file: FileIO | None = None
         self._broken = False
         self._thread = threading.Thread(target=self._drain, name=f"stderr-{path.parent.name}", daemon=True)
@@ -45,6 +50,15 @@ class StderrLog:
     def port(self) -> int | None:
         """The port in the first line that announces one (`… at http://HOST:PORT/`); None until then."""
         return self._port
+
+    @property
+    def read_until(self) -> float:
+        """When the data server's last whole look at its files began (seconds since 1970); 0 before the first has ended.
+
+        What was in the files by then, it has read. The moment is the server's own, cut to the second: it is never
+        later than the look, however late the line is read here.
+        """
+        return self._read_until
 
     def tail(self) -> list[str]:
         """The last lines, cut to a sane length."""
@@ -59,7 +73,7 @@ class StderrLog:
         try:
             while chunk := os.read(self._pipe.fileno(), 1 << 16):
                 self._split(chunk)
-                self._keep(chunk)
+                self._keep(_CYCLE.sub(b"", chunk))
         finally:
             if self._file:
                 self._file.close()
@@ -84,7 +98,21 @@ class StderrLog:
     def _split(self, chunk: bytes) -> None:
         *whole, rest = (self._partial + chunk).split(b"\n")
         for line in whole:
+            if cycle := _CYCLE.match(line):
+                self._looked(cycle.group(1), cycle.group(2))
+                continue
             if self._port is None and (found := _PORT.search(line)):
                 self._port = int(found.group(1))
             self._lines.append(line[:LINE_BYTES])
         self._partial = rest[:LINE_BYTES]
+
+    def _looked(self, at: bytes, what: bytes) -> None:
+        if what == b"Finished":
+            self._read_until = self._cycle
+            return
+        try:
+            self._cycle = datetime.fromisoformat(at.decode("ascii")).timestamp()
+        except ValueError:
+            self._cycle = (
+                0.0  # another version's way to tell the time: then nothing is known of what it has read
+            )

@@ -91,8 +91,8 @@ class Curves extends HTMLElement {
     else if (none) this.#say("No scalars yet", "Curves appear here with the first value that the run logs.");
     for (const tag of tags) this.cards.get(tag)?.touch();
     this.drawSoon();
-    const all = this.inSight();
-    if (none || (all.length > 0 && all.every((card) => this.store.loaded(card.tag)))) this.#ready();
+    if (none) this.#ready();
+    else this.#readyWhenLoaded();
   }
 
   /** Say what is waited for; null: nothing any more. */
@@ -241,6 +241,7 @@ class Curves extends HTMLElement {
       if (card.visible && (card.stale || !this.store.loaded(card.tag))) this.feed.want(card.tag);
     }
     this.drawSoon();
+    this.#readyWhenLoaded();
   }
 
   #resized() {
@@ -263,6 +264,12 @@ class Curves extends HTMLElement {
   #say(title, text, ...more) {
     this.message.replaceChildren(make("strong", {}, title), ...(text ? [make("span", {}, text)] : []), ...more);
     this.message.hidden = false;
+  }
+
+  /** Ready is what has everything that is in sight. */
+  #readyWhenLoaded() {
+    const all = this.inSight();
+    if (all.length > 0 && all.every((card) => this.store.loaded(card.tag))) this.#ready();
   }
 
   #ready() {

@@ -1,6 +1,10 @@
-// Series: fetching them, the live points on top, and pure functions on them.
+// Series: pure functions on them. chart_store.js holds them, chart_feed.js says when to fetch what.
+export { SeriesStore } from "./chart_store.js";
 
 /**
+ * A series never changes, except that points are appended: another object with the *same* arrays, grown, is the same
+ * curve with more points at its end. Series that were logged at the same steps often have the same `step` array: those
+ * need no alignment (`uPlot.join` of a hundred thinned ones makes a hundred arrays as long as all their steps together).
  * @typedef {object} Series
  * @property {number} run
  * @property {string} tag
@@ -9,9 +13,9 @@
  * @property {(number|null)[]} y null where the value is not finite
  * @property {Map<number, string>} bad index → "nan", "inf" or "-inf"
  * @property {number} total points before thinning
+ * @property {boolean} sampled the server itself has a sample only
+ * @property {number[]} [x] epochs, when the store's axis is "epoch"
  */
-
-const LIVE_SECONDS = 15; // by then the data server has a point, or its run was started anew
 
 /** One tag's name in two parts: the section, and the rest. */
 export function splitTag(tag) {
@@ -74,9 +78,10 @@ export function spacing(series) {
   return range > 0 ? range / Math.max(1, total - 1) : 1;
 }
 
-/** The x values of a series on an axis: "step", "relative" (seconds since `origin`) or "wall". */
+/** The x values of a series on an axis: "step", "relative" (seconds since `origin`), "wall" or "epoch". */
 export function xValues(series, axis, origin) {
   if (axis === "step") return series.step;
+  if (axis === "epoch") return series.x ?? series.step; // a run that logged none goes by its steps
   return axis === "wall" ? series.wall : series.wall.map((wall) => wall - origin);
 }
 
@@ -106,145 +111,36 @@ export function extremes(series) {
   return found;
 }
 
-/** All series of some runs, by tag and run, with live points that the server's copy lacks. */
-export class SeriesStore {
-  /** @param {number[]} runs */
-  constructor(runs) {
-    this.runs = runs;
-    this.tags = new Map(); // tag → Map(run → {base, live})
-  }
-
-  /** Every tag, sorted. */
-  names() {
-    return [...this.tags.keys()].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-  }
-
-  /** Ask which tags there are. @param {AbortSignal} signal */
-  async list(signal) {
-    const found = await this.#ask({ points: 4 }, [], signal);
-    for (const series of found) this.#entry(series.tag, series.run);
-  }
-
-  /**
-   * Fetch these tags anew.
-   * @param {string[]} tags
-   * @param {number} points at most so many per series; 0: all
-   * @param {AbortSignal} signal
-   */
-  async load(tags, points, signal) {
-    for (let i = 0; i < tags.length; i += 100) {
-      const some = tags.slice(i, i + 100);
-      for (const series of await this.#ask({ points }, some, signal)) {
-        const entry = this.#entry(series.tag, series.run);
-        entry.base = { ...series, bad: new Map(series.nonfinite) };
-        const last = series.step.at(-1) ?? -Infinity;
-        const now = Date.now() / 1000;
-        entry.live = entry.live.filter((point) => point.step > last && now - point.heard < LIVE_SECONDS);
-        entry.merged = null;
+/**
+ * Fewer points, as the server thins: the first and the last, and of each stretch between them the least, the greatest and
+ * the first that is not finite.
+ * @param {Series} series
+ * @param {number} most
+ * @returns {Series}
+ */
+export function thin(series, most) {
+  const { y } = series;
+  const count = y.length;
+  if (count <= most) return series;
+  const width = Math.ceil((count - 2) / Math.max(1, Math.floor((most - 2) / (series.bad.size ? 3 : 2))));
+  const kept = [0];
+  for (let start = 1; start < count - 1; start += width) {
+    const end = Math.min(start + width, count - 1);
+    let [low, high, hole] = [-1, -1, -1];
+    for (let i = start; i < end; i++) {
+      if (y[i] === null) hole = hole < 0 ? i : hole;
+      else {
+        if (low < 0 || y[i] < y[low]) low = i;
+        if (high < 0 || y[i] > y[high]) high = i;
       }
     }
+    kept.push(...[...new Set([low, high, hole])].filter((i) => i >= 0).sort((a, b) => a - b));
   }
-
-  async #ask(query, tags, signal) {
-    const params = new URLSearchParams(query);
-    for (const run of this.runs) params.append("run", run);
-    for (const tag of tags) params.append("tag", tag);
-    const response = await fetch(`/api/v1/metrics?${params}`, { signal, cache: "no-store" });
-    if (!response.ok) {
-      const body = await response.json().catch(() => ({}));
-      const error = new Error(body.detail ?? `The curves cannot be read (${response.status}).`);
-      error.status = response.status;
-      error.retryAfter = Number(response.headers.get("Retry-After")) || 0;
-      throw error;
-    }
-    return (await response.json()).series;
-  }
-
-  #entry(tag, run) {
-    let byRun = this.tags.get(tag);
-    if (!byRun) this.tags.set(tag, (byRun = new Map()));
-    let entry = byRun.get(run);
-    if (!entry) byRun.set(run, (entry = { base: null, live: [], merged: null }));
-    return entry;
-  }
-
-  /**
-   * Take the last points that the stream tells.
-   * @param {number} run
-   * @param {Object<string, [number, number|null, string?]>} tags
-   * @returns {string[]} tags that got a point
-   */
-  hear(run, tags) {
-    const touched = [];
-    for (const [tag, [step, value, name]] of Object.entries(tags)) {
-      const entry = this.#entry(tag, run);
-      const last = entry.live.at(-1)?.step ?? entry.base?.step.at(-1) ?? -Infinity;
-      if (step === last) continue;
-      if (step < last) this.#rewind(entry, step); // the run resumed from a checkpoint
-      const heard = Date.now() / 1000;
-      // This machine's clock may be behind the run's; the x values have to ascend all the same.
-      const before = entry.live.at(-1)?.wall ?? entry.base?.wall.at(-1) ?? 0;
-      entry.live.push({ step, value: value ?? null, name, heard, wall: Math.max(heard, before) });
-      entry.merged = null;
-      touched.push(tag);
-    }
-    return touched;
-  }
-
-  /** Forget curves of a run that have another name by now. */
-  forget(run, tags) {
-    for (const tag of tags) {
-      const byRun = this.tags.get(tag);
-      byRun?.delete(run);
-      if (byRun?.size === 0) this.tags.delete(tag);
-    }
-  }
-
-  #rewind(entry, step) {
-    entry.live = entry.live.filter((point) => point.step < step);
-    if (!entry.base) return;
-    const keep = entry.base.step.findIndex((known) => known >= step);
-    if (keep < 0) return;
-    const { base } = entry;
-    entry.base = { ...base, step: base.step.slice(0, keep), wall: base.wall.slice(0, keep), y: base.y.slice(0, keep), total: Math.min(base.total, keep) };
-  }
-
-  /**
-   * The series of one tag, in the order of the runs, live points included.
-   * @param {string} tag
-   * @returns {Series[]}
-   */
-  series(tag) {
-    const byRun = this.tags.get(tag) ?? new Map();
-    return this.runs.filter((run) => byRun.has(run)).map((run) => merged(byRun.get(run), run, tag));
-  }
-
-  /** Whether a tag was fetched yet, for any run. */
-  loaded(tag) {
-    return [...(this.tags.get(tag)?.values() ?? [])].some((entry) => entry.base);
-  }
-
-  /** Wall time of the first point of a run. */
-  origin(run) {
-    let first = Infinity;
-    for (const byRun of this.tags.values()) first = Math.min(first, byRun.get(run)?.base?.wall[0] ?? Infinity);
-    return first;
-  }
-}
-
-function merged(entry, run, tag) {
-  if (entry.merged) return entry.merged;
-  const base = entry.base ?? { run, tag, step: [], wall: [], y: [], bad: new Map(), total: 0 };
-  if (!entry.live.length) return (entry.merged = base);
-  const bad = new Map(base.bad);
-  entry.live.forEach((point, i) => point.name && bad.set(base.step.length + i, point.name));
-  entry.merged = {
-    ...base,
-    bad,
-    step: base.step.concat(entry.live.map((point) => point.step)),
-    wall: base.wall.concat(entry.live.map((point) => point.wall)),
-    y: base.y.concat(entry.live.map((point) => point.value)),
-    total: base.total + entry.live.length,
-  };
-  return entry.merged;
+  kept.push(count - 1);
+  const pick = (list) => kept.map((i) => list[i]);
+  const bad = new Map();
+  kept.forEach((i, at) => series.bad.has(i) && bad.set(at, series.bad.get(i)));
+  const fewer = { ...series, step: pick(series.step), wall: pick(series.wall), y: pick(y), bad };
+  if (series.x) fewer.x = pick(series.x);
+  return fewer;
 }

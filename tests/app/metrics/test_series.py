@@ -6,8 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from app.metrics.dataserver import Points
-from app.metrics.series import make, thin
+from app.metrics import series
+from app.metrics.series import make
+from app.metrics.wire import Points
+from app.metrics.words import Window
+
+
+def thin(values: np.ndarray, at_most: int) -> np.ndarray:
+    kept = series.thin(values, at_most)
+    return np.arange(len(values)) if kept is None else kept
 
 
 def points(values: list[float]) -> Points:
@@ -60,10 +67,15 @@ def test_all_nan() -> None:
 
 
 def test_nonfinite_values_are_null_and_named_by_their_index() -> None:
-    series = make(
-        7, "loss", points([1.0, math.nan, 2.0, math.inf, -math.inf]), axis="step", at_most=0, kept=10_000
+    found = make(
+        7,
+        "loss",
+        points([1.0, math.nan, 2.0, math.inf, -math.inf]),
+        axis="step",
+        window=Window(at_most=0),
+        kept=10_000,
     )
-    body = series.body()
+    body = found.body()
     assert body["y"] == [1.0, None, 2.0, None, None]
     assert body["nonfinite"] == [[1, "nan"], [3, "inf"], [4, "-inf"]]
     assert body["total"] == 5
@@ -74,7 +86,7 @@ def test_nonfinite_values_are_null_and_named_by_their_index() -> None:
     ("axis", "x"), [("step", [0, 1, 2]), ("relative", [0, 0.5, 1]), ("wall", [1000, 1000.5, 1001])]
 )
 def test_axes(axis: str, x: list[float]) -> None:
-    series = make(7, "loss", points([1.0, 2.0, 3.0]), axis=axis, at_most=0, kept=3)  # type: ignore[arg-type]
-    assert series.x.tolist() == x
-    assert series.step.tolist() == [0, 1, 2]
-    assert series.sampled
+    found = make(7, "loss", points([1.0, 2.0, 3.0]), axis=axis, window=Window(at_most=0), kept=3)  # type: ignore[arg-type]
+    assert found.x.tolist() == x
+    assert found.step.tolist() == [0, 1, 2]
+    assert found.sampled
