@@ -77,20 +77,29 @@ class SeriesCache:
                 }
         return since
 
-    def tags(self, experiment: str, name: str) -> list[str] | None:
-        """Names of the scalar tags of a folder; None when they are to be asked for."""
+    def tags(self, experiment: str, name: str, *, settled: bool = False) -> list[str] | None:
+        """Names of the scalar tags of a folder; None when they are to be asked for, see `get`."""
         with self._lock:
             held = self._folders.get((experiment, name))
-            if held is None or held.tags is None or not self._valid(*held.tags[1:]):
+            if held is None or held.tags is None or not self._valid(*held.tags[1:], settled):
                 return None
             return held.tags[0]
 
-    def get(self, experiment: str, name: str, tag: str) -> tuple[Points | None] | None:
-        """A series (None inside of the tuple: there is none of that tag); None when it is to be asked for."""
+    def get(
+        self, experiment: str, name: str, tag: str, *, settled: bool = False
+    ) -> tuple[Points | None] | None:
+        """A series (None inside of the tuple: there is none of that tag); None when it is to be asked for.
+
+        Args:
+            experiment: its slug.
+            name: the data server's.
+            tag: as the event files call it.
+            settled: an answer now would be for good, so one that is not will not do.
+        """
         with self._lock:
             held = self._folders.get((experiment, name))
             entry = held.series.get(tag) if held else None
-            if entry is None or not self._valid(*entry[1:]):
+            if entry is None or not self._valid(*entry[1:], settled):
                 return None
             self._order.move_to_end(((experiment, name), tag))
             return (entry[0],)
@@ -127,8 +136,8 @@ class SeriesCache:
                 oldest, its_tag = next(iter(self._order))
                 self._release(oldest, its_tag)
 
-    def _valid(self, at: float, settled: bool) -> bool:
-        return settled or self._clock() - at < FRESH
+    def _valid(self, at: float, for_good: bool, wanted: bool) -> bool:
+        return for_good or (not wanted and self._clock() - at < FRESH)
 
     def _drop(self, folder: Folder) -> None:
         for tag in [*self._folders[folder].series] if folder in self._folders else ():

@@ -146,7 +146,9 @@ class _Asked:
 
     def tags(self, wanted: Iterable[str]) -> dict[str, list[str]]:
         """Tags of these folders, as the event files call them."""
-        listed = {name: self._cache.tags(self._experiment, name) for name in wanted}
+        listed = {
+            name: self._cache.tags(self._experiment, name, settled=self.settled[name]) for name in wanted
+        }
         missing = [name for name, tags in listed.items() if tags is None]
         answer = self._reader.tags(self.source.address, missing) if missing else {}
         for name in missing:
@@ -179,7 +181,7 @@ class _Asked:
         found: dict[str, dict[str, Points]] = {name: {} for name in self.every}
         missing = []
         for name, tag in wanted:
-            held = self._cache.get(self._experiment, name, tag)
+            held = self._cache.get(self._experiment, name, tag, settled=self.settled[name])
             if held is None:
                 missing.append((name, tag))
             elif held[0] is not None:

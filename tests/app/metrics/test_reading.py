@@ -94,6 +94,7 @@ def test_what_is_not_settled_serves_a_moment() -> None:
     cache.notice("exp", [("run", STAMP)], 10.0)
     cache.put("exp", "run", "loss", points(5), 10.0, settled=False)
     assert cache.get("exp", "run", "loss") is not None
+    assert cache.get("exp", "run", "loss", settled=True) is None
     clock.now = FRESH
     assert cache.get("exp", "run", "loss") is None
 
