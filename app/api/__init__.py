@@ -3,11 +3,13 @@
 from fastapi import APIRouter
 
 from app.api import docs, health, recipes, workers
+from app.compare import routes_importance
 from app.compare.table import routes as table
 from app.environments import routes as environments
 from app.experiments import routes as experiments
 from app.live import routes as live
 from app.metrics import routes as metrics
+from app.metrics import routes_media
 from app.queue import routes as queue
 from app.runs import routes as runs
 from app.runs import routes_bulk, routes_files
@@ -26,6 +28,7 @@ for _subject in (
     recipes,
     routes_bulk,
     routes_files,
+    routes_importance,
     runs,
     snapshots,
     table,
@@ -35,7 +38,7 @@ for _subject in (
 
 api_router = APIRouter()
 """Everything below /api."""
-for _router in (_ours, metrics.router, tensorboard.router, live.router, docs.router):
+for _router in (_ours, metrics.router, routes_media.router, tensorboard.router, live.router, docs.router):
     api_router.include_router(_router)
 
 health_router = health.router
