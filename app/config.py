@@ -61,6 +61,19 @@ class Settings(BaseSettings):
         24, gt=0, le=8760, description="Code that no run has used for so long is removed, hours."
     )
 
+    import_roots: list[str] = Field(
+        [], description="Folders of the server below which an administrator may import over REST."
+    )
+    import_limit_mib: int = Field(
+        1024,
+        ge=1,
+        le=65536,
+        description="Largest upload of event files or of an export, MiB; unpacked ten times as much.",
+    )
+    import_entries: int = Field(
+        100_000, ge=1, le=1_000_000, description="Files and folders of one such upload."
+    )
+
     slots: int = Field(1, ge=0, le=256, description="Runs at once on the CPU.")
     devices: str = Field("auto", description="`auto`, or a list such as `cpu` or `cuda:0,cuda:1`.")
     worker_name: str | None = Field(None, description="Name of the worker; the host's name by default.")
@@ -192,6 +205,11 @@ class Settings(BaseSettings):
     def snapshots_dir(self) -> Path:
         """Folder of the code that script runs execute, by content."""
         return self.home / "snapshots"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Folder of uploads while they are read; emptied at start."""
+        return self.home / "uploads"
 
     @property
     def tensorboard_dir(self) -> Path:

@@ -14,6 +14,8 @@ from app.api.traffic import Traffic
 from app.config import Settings
 from app.db import Database
 from app.errors import StartupError
+from app.imports.routes import UPLOAD as IMPORTS
+from app.imports.upload import sweep as sweep_uploads
 from app.live.hub import Hub
 from app.migrate import migrate
 from app.pages import pages_router
@@ -22,8 +24,9 @@ from app.snapshots.routes import PATH as SNAPSHOTS
 from app.snapshots.sweeper import sweeping
 from app.tensorboard.manager import TensorBoards
 from app.tensorboard.routes import page_router as tensorboard_pages
+from app.tensorboard.routes_collections import page_router as collection_pages
 
-HOME_FOLDERS = ("experiments", "recipes", "datasets", "snapshots", "tensorboard")
+HOME_FOLDERS = ("experiments", "recipes", "datasets", "snapshots", "tensorboard", "uploads")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -40,11 +43,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.db = Database(settings.db_url)
-    app.state.tensorboards = TensorBoards(settings)
+    app.state.tensorboards = TensorBoards(settings, app.state.db)
     app.state.hub = Hub(settings, app.state.db)
-    web.install(app, settings, {SNAPSHOTS: (settings.snapshot_limit_mib * 2**20, "DANLU_SNAPSHOT_LIMIT_MIB")})
+    limits = {
+        SNAPSHOTS: (settings.snapshot_limit_mib * 2**20, "DANLU_SNAPSHOT_LIMIT_MIB"),
+        IMPORTS: (settings.import_limit_mib * 2**20, "DANLU_IMPORT_LIMIT_MIB"),
+    }
+    web.install(app, settings, limits)
     app.add_middleware(Traffic)
-    for router in (health_router, api_router, tensorboard_pages, pages_router):
+    for router in (health_router, api_router, tensorboard_pages, collection_pages, pages_router):
         app.include_router(router)
     return app
 
@@ -69,6 +76,7 @@ def _start(app: FastAPI, stack: ExitStack) -> None:
     stack.callback(app.state.db.close)
     migrate(settings, app.state.db)
     reconcile_deleted(settings, app.state.db)
+    sweep_uploads(settings)
     stack.enter_context(sweeping(settings, app.state.db))
     app.state.tensorboards.start()
     stack.callback(app.state.tensorboards.stop_all)

@@ -7,7 +7,20 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from danlu.commands import demo, doctor, environments, output, queue, runs, serve, submit, token, up
+from danlu.commands import (
+    demo,
+    doctor,
+    environments,
+    exports,
+    imports,
+    output,
+    queue,
+    runs,
+    serve,
+    submit,
+    token,
+    up,
+)
 from danlu.commands.output import Exit, JsonFlag
 from danlu.errors import ApiError
 from danlu.profile import ProfileError
@@ -93,6 +106,8 @@ app.command(rich_help_panel=WORK)(runs.cancel)
 app.add_typer(queue.app, name="queue", rich_help_panel=WORK)
 app.add_typer(token.app, name="token", rich_help_panel=MEND)
 app.add_typer(environments.app, name="environment", rich_help_panel=MEND)
+app.command("import", rich_help_panel=WORK)(imports.import_)
+app.command(rich_help_panel=WORK)(exports.export)
 app.command(rich_help_panel=MEND)(doctor.doctor)
 app.command(name="_demo", hidden=True)(demo.demo)
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from itertools import takewhile
 
-__all__ = ["prefixes"]
+__all__ = ["clean_tag", "prefixes"]
 
 _DEFAULT_WRITER = re.compile(r"[A-Z][a-z]{2}\d{2}_\d{2}-\d{2}-\d{2}_.+")
 """What `SummaryWriter()` calls its folder: the time and the host."""
@@ -40,6 +40,11 @@ def prefixes(folders: Collection[str]) -> dict[str, str]:
     short = {folder: _joined(_lasting(parts)) for folder, parts in rest.items()}
     clashing = _clashing(short, plain)
     return {folder: plain[folder] if folder in clashing else short[folder] for folder in paths}
+
+
+def clean_tag(tag: str) -> str:
+    """A tag that both databases store: no NUL, no lone surrogates."""
+    return tag.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -6,10 +6,8 @@ there on while later files are read. Links are not followed. No torch, no numpy:
 """
 
 import os
-import stat
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -19,6 +17,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary as SummaryProto
 from danlu.scalars import scalar_of
 from danlu.series import Series, Summary
 from danlu.tagnames import prefixes
+from danlu.tailfiles import CorruptError, TailFile, TailFolder, is_below, is_utf8, size_of, ways_to
 from danlu.tfrecord import FOOTER, HEADER, masked_crc
 
 __all__ = ["EventTail", "Summary"]
@@ -38,41 +37,16 @@ _SETTLED_SECONDS = 1.0
 _OVERHEAD = HEADER.size + FOOTER.size
 
 
-class _CorruptError(Exception):
-    """What is wrong with the record at the current offset."""
-
-
-@dataclass
-class _File:
-    path: Path
-    folder: str
-    """Relative to the root, with `/` between names; "" is the root."""
-    offset: int = 0
-    dead: bool = False
-
-
-@dataclass
-class _Folder:
-    changed_ns: int = -1
-    """The folder's own time of change when it was listed; -1: list it again."""
-    folders: list[Path] = field(default_factory=list)
-    files: dict[str, _File] = field(default_factory=dict)
-
-
-def _size(file: _File) -> int:
-    """The file's size now; raises when it cannot be the file that was read before."""
-    status = file.path.stat(follow_symlinks=False)
-    if not stat.S_ISREG(status.st_mode):
-        raise _CorruptError("it is no plain file")
-    if status.st_size < file.offset:
-        raise _CorruptError(f"it shrank from {file.offset} to {status.st_size} bytes")
-    return status.st_size
-
-
 class EventTail:
     """Reads on in the event files under ``root`` with every :meth:`poll`.
 
     Curves of several folders are told apart by what `danlu.tagnames` makes of the folders' paths.
+
+    Args:
+        root: the run's folder.
+        poll_bytes: about how much one poll reads.
+        folders: only the event files of these folders below the root ("" is the root itself) and not those of the
+            folders in them; None for all.
 
     Attributes:
         behind: whether the last poll stopped at its limit with more to read.
@@ -81,10 +55,14 @@ class EventTail:
         notes: what could not be read and why, one sentence each, in the order of discovery.
     """
 
-    def __init__(self, root: Path | str, *, poll_bytes: int = POLL_BYTES) -> None:
+    def __init__(
+        self, root: Path | str, *, poll_bytes: int = POLL_BYTES, folders: Collection[str] | None = None
+    ) -> None:
         self._root = Path(root)
         self._poll_bytes = poll_bytes
-        self._folders: dict[Path, _Folder] = {}
+        self._only = None if folders is None else frozenset(folders)
+        self._ways = ways_to(self._only or ())
+        self._folders: dict[Path, TailFolder] = {}
         self._series: dict[str, dict[str, Series]] = {}
         self._prefixes: dict[str, str] = {}
         self._not_scalar: set[tuple[str, str]] = set()
@@ -126,7 +104,7 @@ class EventTail:
 
     # -- finding files
 
-    def _files(self) -> Iterator[_File]:
+    def _files(self) -> Iterator[TailFile]:
         """Every known event file, folder by folder, in the order of names."""
         waiting = [(self._root, "", 0)]
         seen = 0
@@ -142,9 +120,9 @@ class EventTail:
                 continue
             waiting += [(sub, f"{prefix}{sub.name}/", depth + 1) for sub in reversed(folder.folders)]
 
-    def _listed(self, path: Path, prefix: str) -> _Folder | None:
+    def _listed(self, path: Path, prefix: str) -> TailFolder | None:
         """The folder as last listed, listed anew when it changed; None when it is gone (or not there yet)."""
-        folder = self._folders.setdefault(path, _Folder())
+        folder = self._folders.setdefault(path, TailFolder())
         try:
             changed_ns = path.stat(follow_symlinks=path == self._root).st_mtime_ns
             if changed_ns != folder.changed_ns:
@@ -160,15 +138,16 @@ class EventTail:
             return None
         return folder
 
-    def _list(self, path: Path, prefix: str, folder: _Folder) -> None:
+    def _list(self, path: Path, prefix: str, folder: TailFolder) -> None:
         folders: list[Path] = []
         names: set[str] = set()
+        reads = self._only is None or prefix.rstrip("/") in self._only
         with os.scandir(path) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in _SKIPPED and _is_utf8(entry.name):
+                    if self._leads_on(prefix, entry.name) and is_utf8(entry.name):
                         folders.append(path / entry.name)
-                elif "tfevents" in entry.name and entry.is_file(follow_symlinks=False):
+                elif reads and "tfevents" in entry.name and entry.is_file(follow_symlinks=False):
                     names.add(entry.name)
         for gone in set(folder.folders).difference(folders):
             self._folders.pop(gone, None)
@@ -177,23 +156,27 @@ class EventTail:
         if folder.files and not names & folder.files.keys():
             self._forget(prefix.rstrip("/"))
         for name in names - folder.files.keys():
-            folder.files[name] = _File(path / name, prefix.rstrip("/"))
+            folder.files[name] = TailFile(path / name, prefix.rstrip("/"))
         for name in folder.files.keys() - names:
             del folder.files[name]
 
+    def _leads_on(self, prefix: str, name: str) -> bool:
+        """Whether a folder may hold event files that are to be read."""
+        return name not in _SKIPPED if self._only is None else f"{prefix}{name}" in self._ways
+
     def _forget(self, folder: str, *, below: bool = False) -> None:
         """Its event files are gone, and so are their curves."""
-        gone = [name for name in self._series if name == folder or (below and _is_below(name, folder))]
+        gone = [name for name in self._series if name == folder or (below and is_below(name, folder))]
         for name in gone:
             del self._series[name]
 
     # -- reading
 
-    def _read_on(self, file: _File, budget: int, changed: set[tuple[str, str]]) -> int:
+    def _read_on(self, file: TailFile, budget: int, changed: set[tuple[str, str]]) -> int:
         """Read whole records from the file's offset on, at most about ``budget`` bytes; returns how many."""
         start = file.offset
         try:
-            size = _size(file)
+            size = size_of(file)
             if size > start:
                 handle = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
                 try:
@@ -204,13 +187,13 @@ class EventTail:
             pass  # deleted since it was listed; the next listing forgets it
         except PermissionError as error:
             self._note(f"{file.path}: {error.strerror}")
-        except (_CorruptError, OSError) as error:
+        except (CorruptError, OSError) as error:
             file.dead = True
             self._note(f"{file.path}: not read from byte {file.offset} on: {error}")
         return file.offset - start
 
     def _read_records(
-        self, handle: int, size: int, file: _File, until: int, changed: set[tuple[str, str]]
+        self, handle: int, size: int, file: TailFile, until: int, changed: set[tuple[str, str]]
     ) -> None:
         want = _CHUNK_BYTES
         while file.offset < size:
@@ -223,7 +206,7 @@ class EventTail:
                 return  # half a record: its rest is not written yet
             want = max(_CHUNK_BYTES, missing)
 
-    def _parse_chunk(self, chunk: bytes, file: _File, changed: set[tuple[str, str]]) -> tuple[int, int]:
+    def _parse_chunk(self, chunk: bytes, file: TailFile, changed: set[tuple[str, str]]) -> tuple[int, int]:
         """Take the whole records at the start of a chunk.
 
         Returns:
@@ -233,24 +216,28 @@ class EventTail:
         while position + HEADER.size <= len(chunk):
             length, crc = HEADER.unpack_from(chunk, position)
             if masked_crc(chunk[position : position + 8]) != crc:
-                raise _CorruptError("a record's length does not match its checksum")
+                raise CorruptError("a record's length does not match its checksum")
             if length > MAX_RECORD_BYTES:
-                raise _CorruptError(f"a record of {length} bytes is too long")
+                raise CorruptError(f"a record of {length} bytes is too long")
             end = position + length + _OVERHEAD
             if end > len(chunk):
                 return position - start, length + _OVERHEAD
             data = chunk[position + HEADER.size : end - FOOTER.size]
             if masked_crc(data) != FOOTER.unpack_from(chunk, end - FOOTER.size)[0]:
-                raise _CorruptError("a record does not match its checksum")
+                raise CorruptError("a record does not match its checksum")
             try:
                 event = Event.FromString(data)
             except DecodeError as error:
-                raise _CorruptError("a record is no event") from error
-            if event.HasField("summary"):
-                self._take(event, file.folder, changed)
+                raise CorruptError("a record is no event") from error
+            self._see(event, file.folder, changed)
             position = end
             file.offset += length + _OVERHEAD
         return position - start, 0
+
+    def _see(self, event: Event, folder: str, changed: set[tuple[str, str]]) -> None:
+        """Every event passes here, in the order of the files."""
+        if event.HasField("summary"):
+            self._take(event, folder, changed)
 
     def _take(self, event: Event, folder: str, changed: set[tuple[str, str]]) -> None:
         """Add the scalars of one event to their curves."""
@@ -266,7 +253,11 @@ class EventTail:
                     continue
                 known = self._series.setdefault(folder, {})[tag] = Series()
             known.add(event.step, number)
+            self._point(folder, tag, event, number)
             changed.add((folder, tag))
+
+    def _point(self, folder: str, tag: str, event: Event, number: float) -> None:
+        """A point was added to a curve; for those who want all of them."""
 
     def _may_be_scalar(self, folder: str, value: SummaryProto.Value) -> bool:
         """Only a tag's first event tells its plugin: what was no scalar then never becomes one."""
@@ -276,16 +267,3 @@ class EventTail:
         if plugin not in {"", "scalars"} and len(self._not_scalar) < MAX_TAGS:
             self._not_scalar.add((folder, value.tag))
         return plugin in {"", "scalars"}
-
-
-def _is_below(name: str, folder: str) -> bool:
-    return not folder or name.startswith(folder + "/")
-
-
-def _is_utf8(name: str) -> bool:
-    """Whether TensorBoard, too, can say the name."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.runs.untrusted import read_object
 from app.workers.queries import MetricSummary
+from danlu.tagnames import clean_tag
 from danlu.tail import EventTail, Summary
 from worker.bars import Bars
 from worker.guess import bounds, guess
@@ -162,8 +163,3 @@ def _row(tag: str, item: Summary) -> MetricSummary:
     return MetricSummary(
         clean_tag(tag), item.step, item.last, item.min, item.max, item.min_step, item.max_step, item.count
     )
-
-
-def clean_tag(tag: str) -> str:
-    """A tag that both databases store: no NUL, no lone surrogates."""
-    return tag.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -7,6 +7,8 @@ from app.compare import routes_importance
 from app.compare.table import routes as table
 from app.environments import routes as environments
 from app.experiments import routes as experiments
+from app.exports import routes as exports
+from app.imports import routes as imports
 from app.live import routes as live
 from app.metrics import routes as metrics
 from app.metrics import routes_media
@@ -16,13 +18,17 @@ from app.runs import routes_bulk, routes_files
 from app.runs.listing import routes as listing
 from app.snapshots import routes as snapshots
 from app.tensorboard import routes as tensorboard
+from app.tensorboard import routes_collections as collections
 
 __all__ = ["api_router", "health_router"]
 
 _ours = APIRouter(prefix="/api/v1")
 for _subject in (
+    collections,
     environments,
     experiments,
+    exports,
+    imports,
     listing,
     queue,
     recipes,

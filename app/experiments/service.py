@@ -3,6 +3,8 @@
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from app.config import Settings
 from app.db import WriteSession
 from app.errors import Conflict
@@ -48,6 +50,13 @@ def ensure(
             if found is not None:
                 return found
     return _add(session, settings.experiments_dir, wanted, "", owner_id, now)
+
+
+def meant(session: Session, wanted: str) -> Experiment | None:
+    """The experiment that somebody means by a slug or a name, as `ensure` finds it; None when there is none."""
+    folded = wanted.casefold()
+    slugs = [slug for slug, name in queries.names(session) if folded in {slug, name.casefold()}]
+    return queries.by_slug(session, wanted) or (queries.by_slug(session, slugs[0]) if slugs else None)
 
 
 def change(

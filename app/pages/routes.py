@@ -30,6 +30,7 @@ from app.runs.files import list_files
 from app.runs.listing.queries import list_runs
 from app.runs.listing.request import RunListQuery
 from app.runs.logfile import tail_log
+from app.runs.place import folder_of, listed
 from app.runs.views import Json
 from app.runs.words import RunState
 from app.web import page, partial
@@ -142,9 +143,12 @@ def run_context(db: DbDep, settings: SettingsDep, run_id: int) -> Context:
     with db.read() as session:
         shown = runs.run_dict(session, settings, run_id)
         events = runs.timeline(session, run_id)
+        stored = runs.get_row(session, run_id).run
     folder = run_dir(settings, shown["experiment"], shown["slug"])
-    files, more = list_files(folder, limit=FILES_SHOWN)
+    place, only = folder_of(folder, stored.logdir), listed(stored.logdir, stored.imported)
+    files, more = list_files(place, limit=FILES_SHOWN, only=only)
     context: Context = {"run": shown, "events": events, "files": files, "more_files": more is not None}
+    context["imported_from"] = stored.logdir
     if shown["state"] == RunState.FAILED:
         snapshot = settings.snapshots_dir / shown["snapshot"] if shown["snapshot"] else None
         traceback = traceback_of(folder, snapshot)

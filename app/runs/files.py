@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,13 +30,17 @@ class Opened:
     modified_ns: int
 
 
-def list_files(folder: Path, *, after: str | None = None, limit: int = 50) -> tuple[list[Json], str | None]:
+def list_files(
+    folder: Path, *, after: str | None = None, limit: int = 50, only: Collection[str] | None = None
+) -> tuple[list[Json], str | None]:
     """Files below a run's folder by path, and the path after which the next page begins.
 
+    With `only`, those in these folders ("" is the run's own) and not in others, without names that begin with a dot.
     Links, sockets and the private folder are left out; of more than 10,000 files the first ones are listed.
     """
     found: list[Json] = []
-    paths = sorted(_walk(folder), key=lambda item: item[0])
+    walked = _walk(folder) if only is None else _in_folders(folder, only)
+    paths = sorted(walked, key=lambda item: item[0])
     for path, info in paths:
         if after is not None and path <= after:
             continue
@@ -63,6 +67,27 @@ def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                     todo.append((place / name, f"{path}/", depth + 1))
             elif stat.S_ISREG(info.st_mode) and _shown(name):
                 yield path, info
+
+
+def _in_folders(folder: Path, only: Collection[str]) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of the regular files in these folders, at most `MAX_FILES` of them."""
+    seen = 0
+    for below in sorted(only):
+        for name, info in _entries(folder / below):
+            seen += 1
+            if seen > MAX_FILES:
+                return
+            path = f"{below}/{name}" if below else name
+            if stat.S_ISREG(info.st_mode) and _shown(name) and is_in(path, only):
+                yield path, info
+
+
+def is_in(path: str, only: Collection[str] | None) -> bool:
+    """Whether a file is among those that `list_files` lists with `only`."""
+    if only is None:
+        return True
+    folder, _, name = path.rpartition("/")
+    return folder in only and not name.startswith(".")
 
 
 def _entries(folder: Path) -> list[tuple[str, os.stat_result]]:

@@ -105,8 +105,10 @@ def as_body(session: WriteSession, settings: Settings, run: Run, experiment: str
         experiment: slug.
 
     Raises:
-        Invalid: its snapshot is gone.
+        Invalid: its snapshot is gone; or it was imported, and nobody knows what was executed.
     """
+    if run.recipe is None and run.snapshot_id is None:
+        raise Invalid(f"Run {run.id} was imported: what it executed is not known here.")
     body = RunCreate.model_construct(
         experiment=experiment, recipe=run.recipe, params=run.params, name=run.name, device=run.device,
         processes=run.processes, seed=run.seed, priority=run.priority, tags=run.tags, notes=run.notes,

@@ -19,6 +19,7 @@ from app.runs import files, queries
 from app.runs.download import send_file
 from app.runs.failing import traceback_of
 from app.runs.logfile import log_size, read_log, tail_log
+from app.runs.place import folder_of, listed
 from app.strict import StrictRoute
 
 router = APIRouter(
@@ -31,6 +32,14 @@ def _folder(db: Database, settings: Settings, run_id: int) -> Path:
     with db.read() as session:
         row = queries.get_row(session, run_id)
     return run_dir(settings, row.experiment, row.run.slug)
+
+
+def _files(db: Database, settings: Settings, run_id: int) -> tuple[Path, frozenset[str] | None]:
+    """Where the run's files lie, and which of the folders there are its own; None: all."""
+    with db.read() as session:
+        row = queries.get_row(session, run_id)
+    own = run_dir(settings, row.experiment, row.run.slug)
+    return folder_of(own, row.run.logdir), listed(row.run.logdir, row.run.imported)
 
 
 @router.get("/{run_id}/log", response_class=Response)
@@ -119,12 +128,16 @@ def index(
 ) -> Response:
     """List the run's files with size and time, by path."""
     after = str(cursors.decode(cursor, "files", ["text"])[0]) if cursor is not None else None
-    items, last = files.list_files(_folder(db, settings, run_id), after=after, limit=limit)
+    folder, only = _files(db, settings, run_id)
+    items, last = files.list_files(folder, after=after, limit=limit, only=only)
     return JSONResponse({"items": items, "next": None if last is None else cursors.encode("files", [last])})
 
 
 @router.get("/{run_id}/files/{path:path}", response_class=Response)
 def download(run_id: RunIdPath, path: str, request: Request, db: DbDep, settings: SettingsDep) -> Response:
     """One file, as an attachment; Range is honoured."""
-    opened = files.open_file(_folder(db, settings, run_id), path)
+    folder, only = _files(db, settings, run_id)
+    if not files.is_in(path, only):
+        raise NotFound(f"The run has no file {path[:200]!r}.")
+    opened = files.open_file(folder, path)
     return send_file(request, opened, path.rsplit("/", 1)[-1])

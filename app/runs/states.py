@@ -28,6 +28,42 @@ def new_runs(session: WriteSession, runs: Sequence[Run], *, actor: str, now: dat
         _record(session, run.id, now, actor, None, RunState.QUEUED)
 
 
+def imported(
+    session: WriteSession,
+    runs: Sequence[Run],
+    *,
+    actor: str,
+    now: datetime,
+    detail: Sequence[str],
+    history: Sequence[Sequence[RunEvent]],
+) -> None:
+    """Store runs that ended elsewhere, in their order, each with the event that says where it came from.
+
+    Each brings its terminal state, reason and times; `updated_at` is now. Their ids are known afterwards.
+
+    Args:
+        detail: of each run's event.
+        history: what each run's timeline had where it comes from; it stands before that event.
+
+    Raises:
+        ValueError: a run that has not ended.
+    """
+    for run in runs:
+        if RunState(run.state) not in TERMINAL:
+            raise ValueError(f"a run that is {run.state} cannot be imported")
+        run.updated_at = now
+    session.add_all(runs)
+    session.flush()
+    for run, events in zip(runs, history, strict=True):
+        for event in events:
+            event.run_id = run.id
+            session.add(event)
+    session.flush()
+    for run, text in zip(runs, detail, strict=True):
+        reason = None if run.reason is None else Reason(run.reason)
+        _record(session, run.id, now, actor, None, RunState(run.state), reason, text, run.attempt)
+
+
 def transition(
     session: WriteSession,
     run: Run,

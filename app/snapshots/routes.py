@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path as FilePath
 from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -20,6 +19,7 @@ from app.disk import shortage
 from app.errors import BadRequest, NoSpace, NotFound, TooMany
 from app.files import remove_tree
 from app.models import Snapshot
+from app.receive import receive
 from app.runs.files import open_file
 from app.snapshots import service, store
 from app.snapshots.answers import SnapshotDetails, SnapshotOut
@@ -87,7 +87,7 @@ async def upload(
         folder = store.new_scratch(settings)
         try:
             file = folder / "upload"
-            await _receive(request, file)
+            await receive(request, file)
             made = service.Upload(file, filename, entrypoint, keep_folder)
             answer, known = await run_in_threadpool(
                 service.save, db, settings, made, principal.user_id, utcnow()
@@ -95,23 +95,6 @@ async def upload(
         finally:
             await run_in_threadpool(remove_tree, folder)
     return JSONResponse(answer, 200 if known else 201, {"Location": f"{PATH}/{answer['id']}"})
-
-
-async def _receive(request: Request, place: FilePath) -> None:
-    """The body, on its way to the disk in pieces; `BodyLimit` counts it."""
-    with place.open("xb") as file:
-        pieces: list[bytes] = []
-        waiting = 0
-        try:
-            async for piece in request.stream():
-                pieces.append(piece)
-                waiting += len(piece)
-                if waiting >= _BUFFER:
-                    await run_in_threadpool(file.write, b"".join(pieces))
-                    pieces, waiting = [], 0
-        except ClientDisconnect as error:
-            raise BadRequest("The upload broke off.") from error  # heard by nobody, and no bug of ours
-        await run_in_threadpool(file.write, b"".join(pieces))
 
 
 @router.get("/{snapshot_id}", dependencies=READ, response_model=SnapshotDetails, response_class=JSONResponse)

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Mapping
 
 from app.tensorboard import commands
+from app.tensorboard.places import prefix
 from app.tensorboard.units import Kind, Limits, State, Unit
 
 Units = Mapping[tuple[str, Kind], Unit]
@@ -45,7 +46,7 @@ def probe(kind: Kind, slug: str, port: int, timeout: float) -> str | None:
         from app.metrics.dataserver import health  # with grpc, a fifth of a second of the server's start
 
         return health(f"127.0.0.1:{port}", timeout)
-    return commands.health(port, commands.prefix(slug), timeout)
+    return commands.health(port, prefix(slug), timeout)
 
 
 def ending(code: int) -> str:

@@ -12,11 +12,6 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 TENSORBOARD = "tensorboard.main"
 
 
-def prefix(slug: str) -> str:
-    """Path below which an experiment's TensorBoard answers, here and at its own port; no slash at the end."""
-    return f"/experiments/{slug}/tensorboard"
-
-
 def data_command(folder: Path, logdir: Path, scalars: int) -> Command:
     """The data server on a folder, keeping `scalars` points of each scalar series; with -v it tells of each look at it.
 

@@ -61,12 +61,12 @@ def for_upstream(headers: Iterable[Raw]) -> list[Raw]:
     ]
 
 
-def for_browser(headers: Iterable[Raw], *, slug: str, upstream: str) -> list[Raw]:
+def for_browser(headers: Iterable[Raw], *, prefix: str, upstream: str) -> list[Raw]:
     """The answer's headers: stripped in the same way, with our caching and framing rules.
 
     Args:
         headers: TensorBoard's.
-        slug: the experiment's.
+        prefix: below which this TensorBoard answers.
         upstream: the URL that was asked, to resolve redirects against.
     """
     given = list(headers)
@@ -78,7 +78,7 @@ def for_browser(headers: Iterable[Raw], *, slug: str, upstream: str) -> list[Raw
     ]
     first = {name.lower(): value for name, value in reversed(given)}
     if b"location" in first:
-        location = inside(first[b"location"].decode("latin-1"), slug=slug, upstream=upstream)
+        location = inside(first[b"location"].decode("latin-1"), prefix=prefix, upstream=upstream)
         kept.append((b"location", location.encode("latin-1", "replace")))
     kept.extend((
         (b"cache-control", _caching(first)),
@@ -89,9 +89,8 @@ def for_browser(headers: Iterable[Raw], *, slug: str, upstream: str) -> list[Raw
     return kept
 
 
-def inside(location: str, *, slug: str, upstream: str) -> str:
-    """Where a redirect leads, kept below the experiment's prefix: a path, never a host."""
-    prefix = f"/experiments/{slug}/tensorboard"
+def inside(location: str, *, prefix: str, upstream: str) -> str:
+    """Where a redirect leads, kept below the prefix: a path, never a host."""
     target = urlsplit(urljoin(upstream, location))
     path = target.path
     if target.netloc != urlsplit(upstream).netloc or not is_safe(path) or path.startswith("//"):

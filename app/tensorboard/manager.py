@@ -1,4 +1,4 @@
-"""One TensorBoard and one data server per experiment, however many ask at once; nothing is left behind.
+"""One TensorBoard and one data server per experiment (or collection), however many ask; nothing is left behind.
 
 Callers only say what they want and wait; one thread, which lives as long as the service, starts, watches and
 retires every child (`process.spawn` says why it must be one). Each tick compares what is wanted with what is
@@ -8,15 +8,19 @@ there, so a child that dies, hangs or is killed is dealt with in the same way ho
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.clock import utcnow
 from app.config import Settings
+from app.db import Database
 from app.errors import Unavailable
 from app.tensorboard import commands, process
+from app.tensorboard.collections import KEPT, Collections
 from app.tensorboard.mirror import Mirror, Stamp
+from app.tensorboard.places import COLLECTION, prefix
+from app.tensorboard.sources import Sources
 from app.tensorboard.supervise import Supervisor
 from app.tensorboard.units import Kind, Limits, State, Status, Unit
 
@@ -51,16 +55,26 @@ class Source:
 class TensorBoards:
     """All children of this server. Thread-safe; every method returns at once unless it says otherwise.
 
+    A key is an experiment's slug, or that of a collection (`collection_key`).
+
     Args:
         settings: home folder and limits.
+        db: says where imported runs and those of collections lie; None: there are none.
         limits: instead of the settings' own.
         clock: seconds that only grow.
     """
 
     def __init__(
-        self, settings: Settings, *, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        db: Database | None = None,
+        *,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
+        self.collections = Collections(settings.tensorboard_dir)
+        self._sources = Sources(settings, db)
         self.limits = limits or Limits.of(settings)
         self._clock = clock
         self._supervisor = Supervisor(self.limits, clock, self._command, self.mirror, str(settings.home))
@@ -115,7 +129,7 @@ class TensorBoards:
             return unit.status() if unit else Status(State.STOPPED, None, None, None, None)
 
     def statuses(self) -> dict[str, Status]:
-        """Every TensorBoard that is or was wanted since the start, by experiment."""
+        """Every TensorBoard that is or was wanted since the start, by its key."""
         with self._supervisor.changed:
             return {
                 slug: unit.status()
@@ -170,6 +184,7 @@ class TensorBoards:
         self._supervisor.halt(slug, (Kind.TENSORBOARD, Kind.DATA), forget=True)
         with self._mirrors_lock:
             self._mirrors.pop(slug, None)
+        self._sources.forget(slug)
         shutil.rmtree(self.folder(slug), ignore_errors=True)
 
     def stop_tensorboard(self, slug: str) -> None:
@@ -179,6 +194,17 @@ class TensorBoards:
             Unavailable: it could not be ended in time.
         """
         self._supervisor.halt(slug, (Kind.TENSORBOARD,), forget=False)
+
+    def collect(self, runs: Sequence[int]) -> str:
+        """The key of a TensorBoard on exactly these runs. The oldest collections beyond 200 are forgotten.
+
+        Raises:
+            Unavailable: an old one could not be ended in time.
+        """
+        name = self.collections.make(runs)
+        for old in self.collections.all()[KEPT:]:
+            self.stop(COLLECTION + old)
+        return COLLECTION + name
 
     def folder(self, slug: str) -> Path:
         """Private folder of an experiment's children.
@@ -191,12 +217,18 @@ class TensorBoards:
         return self.settings.tensorboard_dir / slug
 
     def mirror(self, slug: str) -> Mirror:
-        """The experiment's event files as its children see them."""
+        """The event files as the children see them."""
         with self._mirrors_lock:
             if slug not in self._mirrors:
-                source = self.settings.experiments_dir / slug
-                self._mirrors[slug] = Mirror(source, self.folder(slug) / "logdir")
+                self._mirrors[slug] = self._make_mirror(slug)
             return self._mirrors[slug]
+
+    def _make_mirror(self, key: str) -> Mirror:
+        target = self.folder(key) / "logdir"
+        if key.startswith(COLLECTION):
+            runs = self.collections.runs(key.removeprefix(COLLECTION)) or ()
+            return Mirror(None, target, lambda: self._sources.of_runs(key, runs))
+        return Mirror(self.settings.experiments_dir / key, target, lambda: self._sources.of_experiment(key))
 
     def _data_server(self, slug: str, avoid: str | None) -> tuple[str, float]:
         supervisor = self._supervisor
@@ -240,8 +272,15 @@ class TensorBoards:
             folder,
             mirror.target,
             data_port=upstream,
-            prefix=commands.prefix(unit.slug),
-            title=f"{unit.slug} · TensorBoard",
+            prefix=prefix(unit.slug),
+            title=f"{self._title(unit.slug)} · TensorBoard",
             scalars=self.limits.scalars,
             program=self.limits.program,
         )
+
+    def _title(self, key: str) -> str:
+        """What a browser's tab says."""
+        if not key.startswith(COLLECTION):
+            return key
+        count = len(self.collections.runs(key.removeprefix(COLLECTION)) or ())
+        return "1 run" if count == 1 else f"{count} runs"

@@ -5,6 +5,9 @@ called `*tfevents*` and walks every folder each second, `./datasets` with its hu
 projector opens any path that a file in the folder names. So the children are shown a folder of ours with the
 same tree, in which there are only hard links to regular event files. (An event file that cannot be linked, on
 another file system, is left to a symbolic link, which then is as trustworthy as the script.)
+
+Runs that lie elsewhere (imported ones, and all of a collection's) are shown below names of ours, as
+`app.tensorboard.sources` says. What has become a link since is not followed there.
 """
 
 import logging
@@ -13,9 +16,11 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from app.tensorboard.places import Elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,7 @@ class _Folder:
 
     changed_ns: int = -1
     read_ns: int = 0
+    path: str = ""
     folders: list[str] = field(default_factory=list)
     events: Events = field(default_factory=dict)
 
@@ -46,13 +52,20 @@ class Mirror:
     """Keeps `target` the same as the event files below `source`. Thread-safe.
 
     Args:
-        source: the experiment's folder; may be missing, and may come back.
+        source: the experiment's folder; may be missing, and may come back. None: there is none.
         target: ours; what stands there is removed at the first `sync`.
+        elsewhere: gives what else is shown: name in the target → where it lies.
     """
 
-    def __init__(self, source: Path, target: Path) -> None:
+    def __init__(
+        self,
+        source: Path | None,
+        target: Path,
+        elsewhere: Callable[[], Mapping[str, Elsewhere]] = dict,
+    ) -> None:
         self.source = source
         self.target = target
+        self._elsewhere = elsewhere
         self._lock = threading.Lock()
         self._known: dict[str, _Folder] = {}
         self._linked: dict[str, Events] = {}
@@ -78,7 +91,10 @@ class Mirror:
                 self.target.mkdir(parents=True)
                 self._fresh = False
             seen: dict[str, _Folder] = {}
-            self._read("", 0, seen)
+            if self.source is not None:
+                self._read("", str(self.source), 0, seen)
+            for name, place in self._elsewhere().items():
+                self._read_elsewhere(name, place, seen)
             self._known = seen
             self._apply({name: folder.events for name, folder in seen.items() if folder.events})
             self._synced = time.monotonic()
@@ -119,22 +135,43 @@ class Mirror:
             self._known, self._linked, self._held = {}, {}, {}
             self._fresh, self._synced, self._cost = True, 0.0, 0.0
 
-    def _read(self, name: str, depth: int, seen: dict[str, _Folder]) -> None:
+    def _read(self, name: str, path: str, depth: int, seen: dict[str, _Folder]) -> None:
         # Plain strings: this runs for every folder twice a second, and Path would take three times as long.
-        path = f"{self.source}/{name}"
-        try:
-            info = os.lstat(path)
-            if not stat.S_ISDIR(info.st_mode):
-                return
-            folder = self._known.get(name)
-            if folder is None or folder.changed_ns != info.st_mtime_ns or _unsettled(folder):
-                folder = _scan(path, info.st_mtime_ns)
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            return  # removed meanwhile, or closed to us: not there
+        folder = self._look(name, path)
+        if folder is None:
+            return
         seen[name] = folder
         if depth < MAX_DEPTH:
             for child in folder.folders:
-                self._read(f"{name}/{child}" if name else child, depth + 1, seen)
+                self._read(f"{name}/{child}" if name else child, f"{path}/{child}", depth + 1, seen)
+
+    def _read_elsewhere(self, name: str, place: Elsewhere, seen: dict[str, _Folder]) -> None:
+        root = str(place.path)
+        if os.path.realpath(root) != root:
+            return  # a folder on the way has become a link
+        if place.folders is None:
+            self._read(name, root, 0, seen)
+            return
+        for below in place.folders:
+            path = f"{root}/{below}" if below else root
+            own = f"{name}/{below}" if below else name
+            folder = self._look(own, path) if not below or os.path.realpath(path) == path else None
+            if folder is not None:
+                seen[own] = folder
+
+    def _look(self, name: str, path: str) -> _Folder | None:
+        """What a folder holds, read again only when it changed; None when there is none."""
+        try:
+            info = os.lstat(path)
+            if not stat.S_ISDIR(info.st_mode):
+                return None
+            folder = self._known.get(name)
+            known = folder is not None and folder.path == path and folder.changed_ns == info.st_mtime_ns
+            if folder is None or not known or _unsettled(folder):
+                folder = _scan(path, info.st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return None  # removed meanwhile, or closed to us: not there
+        return folder
 
     def _apply(self, found: dict[str, Events]) -> None:
         wanted = self._without_held(found)
@@ -150,9 +187,8 @@ class Mirror:
             new = [event for event, ident in events.items() if before.get(event) != ident]
             if new:
                 (self.target / name).mkdir(parents=True, exist_ok=True)
-            failed = {
-                event for event in new if not _link(self.source / name / event, self.target / name / event)
-            }
+            origin = Path(self._known[name].path)
+            failed = {event for event in new if not _link(origin / event, self.target / name / event)}
             linked[name] = {event: ident for event, ident in events.items() if event not in failed}
         self._linked = {name: events for name, events in linked.items() if events}
 
@@ -175,7 +211,7 @@ def _unsettled(folder: _Folder) -> bool:
 
 
 def _scan(path: str, changed_ns: int) -> _Folder:
-    folder = _Folder(changed_ns, time.time_ns())
+    folder = _Folder(changed_ns, time.time_ns(), path)
     with os.scandir(path) as entries:
         for entry in entries:
             try:

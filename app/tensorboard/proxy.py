@@ -1,4 +1,4 @@
-"""Forwards one request to an experiment's TensorBoard and streams the answer back. No database here.
+"""Forwards one request to a TensorBoard and streams the answer back. No database here.
 
 Path and query go on byte for byte; bodies are streamed as they come, compressed or not. Only what names folders
 or flags (`/data/environment`, `/data/logdir`) and TensorBoard's HTML pages are read whole and edited.
@@ -18,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import BadGateway, GatewayTimeout
 from app.tensorboard import headers
+from app.tensorboard.places import prefix
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +36,13 @@ class Target:
     """What is asked of whom.
 
     Attributes:
-        slug: the experiment's.
+        key: the experiment's slug, or a collection's key (`app.tensorboard.places`).
         port: its TensorBoard's.
         raw_path: path as the browser sent it, below the experiment's prefix.
         path: the same, decoded, from after the prefix; without a leading slash.
     """
 
-    slug: str
+    key: str
     port: int
     raw_path: bytes
     path: str
@@ -90,7 +91,7 @@ async def forward(client: httpx.AsyncClient, request: Request, target: Target) -
         raise GatewayTimeout("TensorBoard did not answer in time.", retry_after=3) from error
     except httpx.HTTPError as error:
         raise BadGateway("TensorBoard does not answer.", retry_after=1) from error
-    kept = headers.for_browser(answer.headers.raw, slug=target.slug, upstream=upstream)
+    kept = headers.for_browser(answer.headers.raw, prefix=prefix(target.key), upstream=upstream)
     if edit is None:
         return Streamed(answer, kept, head=request.method == "HEAD")
     return await _edited(answer, kept, edit, head=request.method == "HEAD")
@@ -173,22 +174,22 @@ def _edit(method: str, target: Target) -> Edit | None:
     """What has to be done to the body of this answer; None: nothing, it is streamed."""
     clean = re.sub(r"/{2,}", "/", target.path)
     if _NAMES_FOLDERS.search(clean):
-        return lambda body: _without_folders(body, target.slug)
+        return lambda body: _without_folders(body, target.key)
     if method in ("GET", "HEAD") and (clean in ("", "index.html") or clean.endswith(".html")):
-        prefix = f"/experiments/{target.slug}/tensorboard".encode()
-        return lambda body: _page(body, prefix, boot=clean in ("", "index.html"))
+        below = prefix(target.key).encode()
+        return lambda body: _page(body, below, boot=clean in ("", "index.html"))
     return None
 
 
-def _without_folders(body: bytes, slug: str) -> bytes:
+def _without_folders(body: bytes, key: str) -> bytes:
     known = json.loads(body)
     if "logdir" in known:
-        return json.dumps({"logdir": slug}).encode()
+        return json.dumps({"logdir": key}).encode()
     shown = {name: known[name] for name in _SHOWN if name in known}
-    return json.dumps(shown | {"data_location": slug}).encode()
+    return json.dumps(shown | {"data_location": key}).encode()
 
 
-def _page(body: bytes, prefix: bytes, *, boot: bool) -> bytes:
+def _page(body: bytes, below: bytes, *, boot: bool) -> bytes:
     # It asks for its fonts at the root of the origin, which is ours.
-    body = body.replace(b"(/font-roboto/", b"(" + prefix + b"/font-roboto/")
+    body = body.replace(b"(/font-roboto/", b"(" + below + b"/font-roboto/")
     return body.replace(b"<script", BOOT + b"<script", 1) if boot else body

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from danlu.client import moving
 from danlu.client.fields import as_body
-from danlu.client.records import Environment, Experiment, Me, Recipe, TensorBoard, Token, Worker
+from danlu.client.records import Environment, Experiment, Json, Me, Recipe, TensorBoard, Token, Worker
 from danlu.errors import ApiError
 from danlu.rest import Connection
 
@@ -49,6 +51,25 @@ class Catalog:
     def delete_experiment(self, slug: str) -> None:
         """Remove it with all its runs and files. Raises ApiError 409 while one of them is queued or running."""
         self._server.delete(f"/experiments/{_segment(slug)}")
+
+    def export(self, slug: str, to: str | Path, *, files: bool = False) -> int:
+        """Write an experiment to `to` as one zip (docs/import.md says what is in it); returns its size in bytes.
+
+        Args:
+            slug: the experiment's.
+            to: whose folder exists; whole, or not there when this raises.
+            files: with every file of the runs.
+        """
+        return moving.export(self._server, slug, Path(to), files=files)
+
+    def import_archive(self, archive: str | Path, query: Sequence[tuple[str, str]] = ()) -> Json:
+        """Upload a zip or tar.gz of event files, or an export; answers what was added.
+
+        Args:
+            archive: the file.
+            query: such as `[("experiment", "old"), ("tag", "2024")]`, see POST /import/upload.
+        """
+        return moving.import_archive(self._server, Path(archive), query)
 
     # --- TensorBoards
 

@@ -17,7 +17,7 @@ from waiting import wait_for
 
 from app.config import Settings
 from app.errors import Unavailable
-from app.tensorboard import commands, process
+from app.tensorboard import commands, places, process
 from app.tensorboard.manager import TensorBoards
 from app.tensorboard.units import State
 
@@ -40,7 +40,7 @@ def test_fifty_first_requests_start_one_tensorboard(manage: Manage, sqlite_setti
     assert {status.state for status in first} <= {State.STARTING, State.READY}
     status = wait_ready(boards, "rings")
     assert status.port
-    assert commands.health(status.port, commands.prefix("rings"), 5) is None
+    assert commands.health(status.port, places.prefix("rings"), 5) is None
     names = sorted(" ".join(child.cmdline()) for child in children_of(sqlite_settings))
     assert len(names) == 2, names
 
@@ -75,7 +75,7 @@ def test_a_killed_data_server_is_revived_with_its_tensorboard(
     after = wait_ready(boards, "rings")
     assert boards.data_server("rings") != address
     assert after.port
-    assert commands.health(after.port, commands.prefix("rings"), 5) is None
+    assert commands.health(after.port, places.prefix("rings"), 5) is None
 
 
 def test_a_hanging_tensorboard_is_replaced(manage: Manage, sqlite_settings: Settings, fake: Fake) -> None:
