@@ -7,7 +7,6 @@ from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.auth.deps import Principal, require, require_code
@@ -16,7 +15,7 @@ from app.config import Settings
 from app.db import Database
 from app.deps import DbDep, SettingsDep
 from app.disk import shortage
-from app.errors import BadRequest, NoSpace, NotFound, TooMany
+from app.errors import NoSpace, NotFound, TooMany
 from app.files import remove_tree
 from app.models import Snapshot
 from app.receive import receive
