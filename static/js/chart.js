@@ -1,95 +1,179 @@
-// <danlu-curves run="12"> or run="12,13": every scalar tag of these runs, one card per tag, in sections by prefix.
-// Optional: labels='{"12": "rings lr 0.1"}' for several runs. `el.state()` tells tests what is shown.
-import { tagFilter, SeriesStore } from "./chart_data.js";
+// <danlu-curves run="12"> or run="12,13": every scalar tag of these runs, one card per tag, in sections by prefix. Inside of a
+// workbench, `curves.state = state` before it is on the page, and `curves.show(runs)` later. `el.state()` tells tests what is shown.
+import { SeriesStore } from "./chart_data.js";
+import { Alone, described } from "./chart_alone.js";
 import { Card } from "./chart_card.js";
 import { Feed } from "./chart_feed.js";
+import { Full } from "./chart_full.js";
+import { Legend } from "./chart_legend.js";
+import { CardMenu } from "./chart_menu.js";
 import { readTheme } from "./chart_plot.js";
 import { Pointer } from "./chart_pointer.js";
+import { Runs } from "./chart_runs.js";
 import { Sections } from "./chart_sections.js";
 import { Tip } from "./chart_tip.js";
-import { CardMenu, toolBar } from "./chart_tools.js";
+import { toolBar } from "./chart_tools.js";
 import { View } from "./chart_view.js";
+import { hurry, hurried } from "./chart_frames.js";
 import { afterPaint, keepInside, make } from "./dom.js";
+import { State } from "./wb_state.js";
 
-const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 const LIVE_DRAW_MS = 200;
 
 class Curves extends HTMLElement {
   connectedCallback() {
-    const runs = (this.getAttribute("run") ?? this.getAttribute("runs") ?? "").split(",").map(Number).filter((run) => run > 0);
-    if (!this.dataset.topics) this.dataset.topics = runs.map((run) => `metrics:${run}`).join(",");
-    this.labels = JSON.parse(this.getAttribute("labels") ?? "{}");
-    this.cards = new Map();
-    this.hiddenRuns = new Set();
-    this.store = new SeriesStore(runs);
-    this.view = new View((what) => this.#viewed(what));
-    this.pointer = new Pointer(this);
-    this.look = (run) => ({ colour: run % 10, dash: runs.length > 1 ? Math.floor(run / 10) % 3 : 0 });
-    this.label = (run) => this.labels[run] ?? `Run ${run}`;
-    this.origin = (run) => this.store.origin(run);
-    this.theme = readTheme(this);
-    this.#build();
     this.abort = new AbortController();
     const { signal } = this.abort;
-    this.keeper = keepInside(this, this.frame);
-    this.sight = new IntersectionObserver((entries) => this.#sighted(entries), { rootMargin: "250px 0px" });
-    this.sizes = new ResizeObserver(() => this.#resized());
-    this.sizes.observe(this.sections.element);
+    this.cards = new Map();
+    this.own = !this.bench;
+    this.bench ??= new State({ runs: [] });
+    this.runs = new Runs(this, this.bench);
+    const first = this.first ?? this.runs.named();
+    this.store = new SeriesStore(first);
+    this.previous = null;
+    this.view = new View(this.bench, (what) => this.#viewed(what));
+    this.pointer = new Pointer(this);
+    this.alone = new Alone(this, signal);
+    this.theme = readTheme(this);
+    this.runs.show(first);
+    this.#build(signal);
     const on = (name, listener) => document.body.addEventListener(name, (event) => listener(event.detail), { signal });
     on("danlu:metrics", (detail) => this.#heard(detail));
     on("danlu:run", (detail) => this.#ran(detail));
     on("danlu:theme", () => this.#themed());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#themed(), { signal });
-    this.feed = new Feed(this, signal);
-    this.feed.list();
+    this.#start();
   }
 
   disconnectedCallback() {
     this.abort.abort();
+    this.feeding?.abort();
+    this.view.stop();
+    if (this.own) this.bench.stop();
     this.keeper.disconnect();
-    this.sight.disconnect();
-    this.sizes.disconnect();
+    clearTimeout(this.liveTimer);
+    cancelAnimationFrame(this.frameRequest);
     for (const card of this.cards.values()) card.remove();
+    this.cards.clear();
   }
 
   /** What the island shows, for tests. */
   state() {
-    const { axis, smoothing, logY, outliers, zoom } = this.view;
-    const cards = [...this.cards.values()];
-    return {
-      runs: this.store.runs,
-      tags: cards.map((card) => card.tag),
-      drawn: cards.filter((card) => card.plot).map((card) => card.tag),
-      points: Object.fromEntries(cards.map((card) => [card.tag, card.series.map((one) => one.step.length)])),
-      axis, smoothing, logY, outliers, zoom,
-      hover: this.pointer.x === null ? null : { x: this.pointer.x, tag: this.pointer.card.tag, values: this.pointer.values },
-    };
+    return described(this);
   }
 
-  #build() {
+  #build(signal) {
     this.message = make("div", { class: "curve-message", role: "status", hidden: true });
     this.spoken = make("div", { class: "visually-hidden", role: "status" });
-    this.sections = new Sections();
     this.frame = make("div", { class: "curve-frame" });
+    this.sections = new Sections(this, signal);
+    this.legendView = new Legend(this);
+    this.tip = new Tip();
+    this.menu = new CardMenu(this);
+    this.full = new Full(this, signal);
     this.bar = toolBar(this);
     this.bar.element.hidden = true;
-    this.frame.append(this.bar.element, this.message, this.sections.element, this.spoken);
-    this.menu = new CardMenu(this);
-    this.tip = new Tip(this.frame);
+    this.frame.append(this.bar.element, this.legendView.element, this.message, this.sections.element, this.sections.none, this.spoken, this.full.dialog, this.menu.element, this.tip.element);
+    this.keeper = keepInside(this, this.frame);
     this.replaceChildren(this.frame);
+  }
+
+  #start() {
+    this.feeding?.abort();
+    this.feeding = new AbortController();
+    this.feed = new Feed(this, this.feeding.signal);
+    if (this.store.runs.length) this.feed.list();
+    else this.arrived([]);
+  }
+
+  // which runs
+
+  /** Draw these runs, in this order. What is drawn already stays until the new ones are there. */
+  show(runs) {
+    this.runs.show(runs);
+    const known = new Set(this.store.runs);
+    if (runs.some((run) => !known.has(run))) {
+      this.previous = this.store;
+      this.store = new SeriesStore([...runs]);
+      this.#start();
+    }
+    this.#redraw();
+  }
+
+  /** Names, params or colours of runs are others. */
+  renamed() {
+    const before = JSON.stringify([this.groups, this.legend(), this.runs.drawn.map(this.look)]);
+    this.runs.changed();
+    if (JSON.stringify([this.groups, this.legend(), this.runs.drawn.map(this.look)]) !== before) this.#redraw();
+  }
+
+  get groups() {
+    return this.runs.groups;
+  }
+
+  /** Do curves get longer at the moment? */
+  get grows() {
+    return this.runs.growing;
+  }
+
+  look = (key) => this.runs.look(key);
+  label = (key) => this.runs.label(key);
+  origin = (run) => (this.store.origin(run) < Infinity ? this.store.origin(run) : (this.previous?.origin(run) ?? Infinity));
+
+  /** The series of a tag that are drawn, in their order. */
+  seriesOf(tag) {
+    const store = this.store.loaded(tag) || !this.previous ? this.store : this.previous;
+    const byRun = new Map(store.series(tag).map((one) => [one.run, one]));
+    return this.runs.drawn.map((run) => byRun.get(run)).filter(Boolean);
+  }
+
+  /** Columns that make sense to group by. */
+  groupable() {
+    return this.runs.groupable();
+  }
+
+  /** Means of the runs that are alike in a column; "": each run by itself. */
+  group(column) {
+    this.view.set({ group: column });
+  }
+
+  /** Entries of the legend. */
+  legend() {
+    return this.runs.legend();
+  }
+
+  get legendElement() {
+    return this.legendView.element;
+  }
+
+  toggle(key) {
+    this.runs.toggle(key);
+  }
+
+  /** Strengthen a line in all charts, or none. @param {object} [only] the one card to do it in */
+  glow(key, only) {
+    if (this.glowing === key && this.glowOnly === only) return;
+    this.glowing = key;
+    this.glowOnly = only;
+    for (const card of this.inSight()) card.plot?.glow(!only || only === card ? key : null);
+    this.legendView.mark(key);
   }
 
   // what cards, tools, feed and pointer call
 
   /** Tags or points came. */
   arrived(tags) {
-    for (const tag of this.store.names()) this.#card(tag);
-    const none = this.cards.size === 0;
+    this.sections.arrange(this.store.names());
+    const none = this.store.names().length === 0;
     this.bar.element.hidden = none;
     this.bar.refresh();
-    if (none && this.hasAttribute("ended")) this.#say("No scalars", "This run logged none.");
+    this.legendView.refresh();
+    if (none && !this.store.runs.length) this.#say("No runs chosen", "Tick runs in the table to draw their curves.");
+    else if (none && (this.hasAttribute("ended") || this.runs.ended)) this.#say("No scalars", this.store.runs.length > 1 ? "These runs logged none." : "This run logged none.");
     else if (none) this.#say("No scalars yet", "Curves appear here with the first value that the run logs.");
-    for (const tag of tags) this.cards.get(tag)?.touch();
+    else this.message.hidden = true;
+    for (const card of this.inSight()) if (!tags.length || tags.includes(card.tag)) card.touch();
+    this.full.follow();
     this.drawSoon();
     if (none) this.#ready();
     else this.#readyWhenLoaded();
@@ -98,7 +182,7 @@ class Curves extends HTMLElement {
   /** Say what is waited for; null: nothing any more. */
   waiting(text) {
     if (text) this.#say(text);
-    else if (this.cards.size) this.message.hidden = true;
+    else if (this.store.names().length) this.message.hidden = true;
   }
 
   /** Say what went wrong. */
@@ -115,9 +199,9 @@ class Curves extends HTMLElement {
     this.spoken.textContent = text;
   }
 
-  /** Cards that are near the window and have, or may get, a plot. */
+  /** Cards that are on the page, the full screen's included. */
   inSight() {
-    return [...this.cards.values()].filter((card) => card.visible);
+    return this.full?.card ? [...this.cards.values(), this.full.card] : [...this.cards.values()];
   }
 
   /** Draw what is dirty with the next frame. */
@@ -128,35 +212,47 @@ class Curves extends HTMLElement {
     });
   }
 
-  /** Show the tags that match. */
-  filter(text) {
-    const matches = tagFilter(text);
-    for (const card of this.cards.values()) card.element.hidden = !matches(card.tag);
-    this.sections.hideEmpty();
+  /** The card of a tag, made when it is needed. */
+  card(tag, title) {
+    let card = this.cards.get(tag);
+    if (!card) {
+      card = new Card(tag, this, { title });
+      this.cards.set(tag, card);
+      this.fresh = true;
+    } else if (card.title.textContent !== title) card.title.firstChild.textContent = title;
+    return card;
   }
 
-  /** Show or hide a run in all charts. */
-  toggleRun(run) {
-    if (!this.hiddenRuns.delete(run)) this.hiddenRuns.add(run);
-    this.bar.refresh();
-    for (const card of this.cards.values()) card.touch(true);
+  /** Take a card off the page. */
+  drop(card) {
+    if (this.pointer.card === card) this.pointer.leave();
+    this.cards.delete(card.tag);
+    card.remove();
+  }
+
+  /** Which cards are on the page may have changed. */
+  seen() {
+    for (const card of this.cards.values()) {
+      card.resize();
+      if (!card.asked) this.need(card);
+    }
     this.drawSoon();
+    this.#readyWhenLoaded();
+  }
+
+  /** This card needs its series. */
+  need(card) {
+    card.asked = true;
+    if (this.store.runs.length && (card.stale || !this.store.loaded(card.tag) || this.view.zoom)) this.feed.want(card.tag);
+    if (this.view.of(card.tag).alone) this.alone.want(card);
   }
 
   openMenu(card) {
     this.menu.open(card);
   }
 
-  hovered(card, u) {
-    this.pointer.hovered(card, u);
-  }
-
-  selected(u) {
-    this.pointer.selected(u);
-  }
-
-  listen(card, over) {
-    this.pointer.listen(card, over);
+  pin(tag) {
+    this.view.pin(tag);
   }
 
   key(card, event) {
@@ -167,99 +263,86 @@ class Curves extends HTMLElement {
     this.pointer.zoomBy(factor);
   }
 
+  /** The parts that a full screen borrowed are put back. */
+  settleIn() {
+    this.bar.element.after(this.legendView.element);
+    this.frame.append(this.menu.element, this.tip.element);
+  }
+
+  /** An address that shows this page with one tag in front. */
+  link(tag) {
+    const query = new URLSearchParams(this.bench.query());
+    query.set("full", tag);
+    return `${location.origin}${location.pathname}?${query}`;
+  }
+
+  /** Every point of a tag, of the runs that are drawn. */
+  async whole(tag) {
+    const store = new SeriesStore(this.runs.drawn);
+    await store.load([tag], 0, this.abort.signal);
+    return store.series(tag);
+  }
+
   // events
 
   #heard({ run, tags, gone }) {
     if (!this.store.runs.includes(run)) return;
-    if (gone) this.#forget(run, gone);
-    const touched = this.store.hear(run, tags);
-    if (!touched.length) return;
-    let fresh = false;
-    for (const tag of touched) {
-      fresh ||= !this.cards.has(tag);
-      this.#card(tag).touch();
+    if (gone) {
+      this.store.forget(run, gone);
+      this.sections.arrange(this.store.names());
+      for (const card of this.inSight()) if (gone.includes(card.tag)) card.touch();
     }
-    if (fresh) this.arrived([]);
+    const touched = new Set(this.store.hear(run, tags));
+    if (!touched.size) return;
+    this.runs.heard();
+    if (this.store.names().length !== this.sections.counts.all) this.arrived([...touched]);
+    for (const card of this.inSight()) if (touched.has(card.tag)) card.touch();
     this.message.hidden = true;
     this.liveTimer ||= setTimeout(() => {
       this.liveTimer = 0;
+      if (!hurried()) hurry();
       this.drawSoon();
     }, LIVE_DRAW_MS);
     this.feed.stir();
   }
 
-  #forget(run, tags) {
-    this.store.forget(run, tags);
-    for (const tag of tags) {
-      const card = this.cards.get(tag);
-      if (!card) continue;
-      if (this.store.tags.has(tag)) card.touch(); // another run's curve is still called that
-      else {
-        this.cards.delete(tag);
-        this.sections.take(card);
-      }
-    }
-  }
-
   #ran(run) {
     if (!this.store.runs.includes(run.id)) return;
-    if (run.name && !this.labels[run.id]) {
-      this.labels[run.id] = `${run.name} #${run.id}`;
-      this.bar.refresh();
-    }
-    const was = this.states?.[run.id];
-    this.states = { ...this.states, [run.id]: run.state };
-    if (this.store.runs.length === 1) this.toggleAttribute("ended", ENDED.has(run.state));
-    if (!was || was === run.state || !ENDED.has(run.state)) return;
-    if (this.cards.size) this.feed.stir();
+    const ended = this.runs.told(run);
+    this.legendView.refresh();
+    if (this.store.runs.length === 1) this.toggleAttribute("ended", this.runs.ended);
+    if (!ended) return;
+    if (this.store.names().length) this.feed.stir();
     else this.feed.list();
   }
 
   #themed() {
     this.theme = readTheme(this);
-    for (const card of this.cards.values()) card.touch(true);
+    for (const card of this.inSight()) card.touch(true);
+    this.drawSoon();
+  }
+
+  #redraw() {
+    for (const card of this.inSight()) card.touch();
+    this.bar.refresh();
+    this.legendView.refresh();
     this.drawSoon();
   }
 
   #viewed(what) {
-    this.bar.refresh();
-    for (const card of this.inSight()) {
-      if (what === "zoom") card.rescale();
-      else card.touch();
-      if (what === "zoom" && this.view.zoom && card.series.some((one) => one.total > one.step.length)) this.feed.want(card.tag);
+    if (what === "place") {
+      this.sections.arrange();
+      this.full.follow();
     }
-    for (const card of this.cards.values()) if (!card.visible) card.touch();
+    if (what === "look") this.sections.arrange(); // one may be wide now
+    if (what === "runs") this.runs.regroup();
+    if (what === "zoom") hurry();
+    for (const card of this.inSight()) if (what !== "place") this.need(card);
     this.pointer.leave();
-    this.drawSoon();
-  }
-
-  #sighted(entries) {
-    for (const entry of entries) {
-      const card = this.cards.get(entry.target.dataset.tag);
-      if (!card) continue;
-      card.setVisible(entry.isIntersecting);
-      if (card.visible && (card.stale || !this.store.loaded(card.tag))) this.feed.want(card.tag);
-    }
-    this.drawSoon();
-    this.#readyWhenLoaded();
-  }
-
-  #resized() {
-    if (!this.sections.element.clientWidth) return;
-    for (const card of this.inSight()) card.resize();
+    this.#redraw();
   }
 
   // parts
-
-  #card(tag) {
-    const known = this.cards.get(tag);
-    if (known) return known;
-    const card = new Card(tag, this);
-    this.cards.set(tag, card);
-    this.sections.place(card);
-    this.sight.observe(card.element);
-    return card;
-  }
 
   #say(title, text, ...more) {
     this.message.replaceChildren(make("strong", {}, title), ...(text ? [make("span", {}, text)] : []), ...more);
@@ -268,8 +351,11 @@ class Curves extends HTMLElement {
 
   /** Ready is what has everything that is in sight. */
   #readyWhenLoaded() {
-    const all = this.inSight();
-    if (all.length > 0 && all.every((card) => this.store.loaded(card.tag))) this.#ready();
+    const all = [...this.cards.values()];
+    if (all.length > 0 && all.every((card) => this.store.loaded(card.tag))) {
+      this.previous = null;
+      this.#ready();
+    }
   }
 
   #ready() {

@@ -1,164 +1,180 @@
 // One card: a tag's name, its value now or at the crosshair, and the plot or the table.
 import { summary, table } from "./chart_export.js";
 import { number } from "./chart_format.js";
-import { alignedData, makePlot } from "./chart_plot.js";
-import { readings } from "./chart_tip.js";
+import { linesOf } from "./chart_lines.js";
+import { Plot } from "./chart_plot.js";
+import { lastText, readings } from "./chart_tip.js";
 import { icon, make } from "./dom.js";
 
-const HEIGHT = 190;
-const WIDE_HEIGHT = 360;
+const SUMMARY_MS = 1200;
+const DOTS = 10;
 
 /** A chart of one tag. `board` is the island: its store, view, theme and what it does on hover and zoom. */
 export class Card {
-  constructor(tag, board) {
+  visible = true;
+  dirty = true;
+  plot = null;
+  lines = [];
+  shown = null;
+
+  /** @param {string} tag @param {object} board @param {{title?: string, full?: boolean}} [how] */
+  constructor(tag, board, { title = tag, full = false } = {}) {
     this.tag = tag;
     this.board = board;
-    this.visible = false;
-    this.dirty = true;
-    this.plot = null;
+    this.full = full;
     this.value = make("span", { class: "curve-value" });
+    this.pinned = make("button", { class: "btn ghost icon small curve-pin", type: "button", "aria-label": `Pin ${tag}`, title: "Pin to the top (p)", onclick: () => board.pin(tag) }, icon("pin"));
+    this.wider = make("button", { class: "btn ghost icon small", type: "button", "aria-label": full ? `Close the full screen of ${tag}` : `Full screen of ${tag}`, title: full ? "Back (Esc)" : "Full screen (f)", onclick: () => board.full.toggle(tag) }, icon(full ? "shut" : "wide"));
     this.menu = make("button", { class: "btn ghost icon small", type: "button", "aria-label": `More about ${tag}`, "aria-haspopup": "menu", onclick: () => board.openMenu(this) }, icon("more"));
     this.area = make("div", { class: "curve-plot", role: "img", tabIndex: 0, "aria-label": `Line chart of ${tag}`, onkeydown: (event) => board.key(this, event) });
     this.note = make("p", { class: "curve-note", hidden: true });
-    this.element = make("article", { class: "card curve", "data-tag": tag },
-      make("header", { class: "curve-head" }, (this.title = make("h4", { class: "curve-tag", title: tag }, tag)), this.value, this.menu),
-      this.area, this.note);
+    this.title = make("h4", { class: "curve-tag", title: tag }, make("bdi", {}, title));
+    this.flags = make("span", { class: "curve-flags" });
+    this.element = make("article", { class: `card curve${full ? " is-full" : ""}`, "data-tag": tag },
+      make("header", { class: "curve-head" }, this.title, this.flags, this.value, make("span", { class: "curve-tools" }, this.pinned, this.wider, this.menu)),
+      make("div", { class: "curve-stage" }, this.area, this.note));
   }
 
   /** The series of this tag as they are now. */
   get series() {
-    return this.board.store.series(this.tag).filter((one) => !this.board.hiddenRuns.has(one.run));
+    return this.board.seriesOf(this.tag);
   }
 
-  /** Show or forget: a card out of sight has no canvas. */
-  setVisible(visible) {
-    if (visible === this.visible) return;
-    this.visible = visible;
-    if (visible) this.dirty = true;
-    else this.#destroy();
-  }
-
-  /** Something changed; drawn with the next frame, if it is in sight. */
+  /** Something changed; drawn with the next frame. */
   touch(rebuild = false) {
     this.dirty = true;
-    if (rebuild) this.#destroy();
+    if (rebuild) this.plot?.refresh();
   }
 
   /** Draw if needed. */
   draw() {
-    if (!this.visible || !this.dirty) return;
-    const { view, store } = this.board;
-    const list = this.series;
-    if (!list.some((one) => one.step.length)) return this.#destroy();
+    if (!this.dirty) return;
     this.dirty = false;
-    this.showLast();
-    if (this.asTable) {
-      this.area.replaceChildren(table(this.tag, list, this.board.label));
-      return;
-    }
-    this.area.setAttribute("aria-label", summary(this.tag, list, this.board.label));
-    const data = alignedData(list, view, (run) => store.origin(run));
-    const shape = JSON.stringify([view.axis, view.smoothing > 0, view.logY, list.map((one) => one.run)]);
-    if (this.plot && shape === this.shape) {
-      this.list.splice(0, this.list.length, ...list);
-      this.plot.setData(data);
-    } else {
-      this.#destroy();
-      this.shape = shape;
-      this.list = [...list];
-      this.#make(data);
-    }
-    this.note.hidden = !(view.logY && list.every((one) => one.y.every((value) => !(value > 0))));
-    if (!this.note.hidden) this.note.textContent = "No value above zero: nothing to show on a logarithmic axis.";
-  }
-
-  #make(data) {
     const { board } = this;
-    this.area.replaceChildren();
-    this.plot = makePlot(this.area, this.list, data, board.view, {
-      ...this.size(),
-      theme: board.theme,
-      look: board.look,
-      origin: (run) => board.store.origin(run),
-      onHover: (u) => this.plot === u && board.hovered(this, u),
-      onSelect: (u) => board.selected(u),
-    });
-    board.listen(this, this.plot.over);
+    this.shown = board.view.of(this.tag);
+    this.#marks();
+    const list = this.series;
+    this.lines = linesOf(list, this.shown, board);
+    if (!this.lines.length) return this.#clear();
+    this.showLast();
+    this.#summarise();
+    if (this.shown.table) return this.#table(list);
+    if (!this.plot) this.#make();
+    this.plot.set(this.lines, this.shown);
   }
 
-  #destroy() {
+  #make() {
+    const { board } = this;
+    this.area.classList.remove("is-table");
+    this.area.setAttribute("role", "img");
+    this.plot = new Plot(this.area, { look: board.look, theme: () => board.theme, grows: () => board.grows, drawn: () => this.#noted() });
+    this.line = make("div", { class: "curve-cross", hidden: true });
+    this.chosen = make("div", { class: "curve-select", hidden: true });
+    this.dots = [];
+    this.plot.over.append(this.chosen, this.line);
+    board.pointer.listen(this, this.plot.over);
+  }
+
+  #clear() {
     this.plot?.destroy();
     this.plot = null;
-    this.shape = null;
   }
 
-  /** Room for the plot. */
-  size() {
-    return { width: Math.max(120, this.area.clientWidth), height: this.wide ? WIDE_HEIGHT : HEIGHT };
+  #table(list) {
+    this.#clear();
+    this.area.classList.add("is-table");
+    this.area.setAttribute("role", "region");
+    this.area.setAttribute("aria-label", `Points of ${this.tag}`);
+    this.area.replaceChildren(table(this.tag, list, this.board.label));
   }
 
-  /** The card got wider or narrower. */
-  resize() {
-    if (this.plot && this.plot.width !== this.size().width) this.plot.setSize(this.size());
+  #marks() {
+    const { shown, board } = this;
+    const pinned = board.view.pins.includes(this.tag);
+    this.pinned.setAttribute("aria-pressed", String(pinned));
+    this.element.classList.toggle("wide", shown.wide && !this.full);
+    const words = [shown.alone && "own zoom", ...Object.entries({ logX: "log x", logY: "log y", zero: "from 0", outliers: "p1–p99" }).map(([name, word]) => shown[name] !== board.view.on(name) && (shown[name] ? word : `not ${word}`))].filter(Boolean);
+    this.flags.replaceChildren(...words.map((word) => make("span", { class: "tag" }, word)));
   }
 
-  /** Scales anew, for a zoom. */
-  rescale() {
-    if (!this.plot) return;
-    this.plot.setData(this.plot.data);
+  #noted() {
+    this.note.hidden = !(this.shown.logY && this.plot?.nothing);
+    if (!this.note.hidden) this.note.textContent = "No value above zero in view: nothing to show on a logarithmic axis.";
+    this.element.dataset.drawn = "1";
   }
 
-  /** The crosshair at x, without telling anybody. */
-  cross(x) {
-    if (!this.plot) return;
-    const left = x === null ? -10 : this.plot.valToPos(x, "x");
-    const inside = left >= 0 && left <= this.plot.over.clientWidth;
-    this.plot.setCursor({ left: inside ? left : -10, top: inside ? 10 : -10 }, false);
-    if (x === null) this.showLast();
-    else this.showAt(x);
+  /** The words for those who do not see it; not at every point, they are read out. */
+  #summarise() {
+    if (this.shown.table) return;
+    const say = () => {
+      this.summarising = 0;
+      if (this.plot) this.area.setAttribute("aria-label", summary(this.tag, this.board.groups ? [] : this.series, this.board.label, this.board.groups ? this.lines.length : 0));
+    };
+    if (!this.summarised) setTimeout(say);
+    else this.summarising ||= setTimeout(say, SUMMARY_MS);
+    this.summarised = true;
+  }
+
+  /** The crosshair at x. @param {number|null} x @param {object[]|null} [values] what the lines have there, if somebody knows */
+  cross(x, values = null) {
+    const { plot } = this;
+    if (!plot?.x) return;
+    const inside = x !== null && x >= plot.x.min && x <= plot.x.max;
+    this.line.hidden = !inside;
+    if (inside) this.line.style.transform = `translateX(${plot.x.pos(x) - plot.box.left}px)`;
+    const found = inside ? (values ?? (this.lines.length <= DOTS ? readings(this.lines, x) : [])) : [];
+    this.#dot(found.slice(0, DOTS));
+    if (!inside) this.showLast();
+    else if (this.lines.length === 1) this.#showAt(found[0]);
+  }
+
+  #dot(found) {
+    const { plot } = this;
+    while (this.dots.length < found.length) {
+      const dot = make("div", { class: "curve-dot" });
+      this.dots.push(dot);
+      plot.over.append(dot);
+    }
+    this.dots.forEach((dot, i) => {
+      const one = found[i];
+      const value = one && (one.soft ?? one.raw);
+      const there = one && typeof value === "number" && one.x >= plot.x.min && one.x <= plot.x.max && value >= plot.y.min && value <= plot.y.max;
+      dot.hidden = !there;
+      if (!there) return;
+      dot.style.transform = `translate(${plot.x.pos(one.x) - plot.box.left}px, ${plot.y.pos(value) - plot.box.top}px)`;
+      dot.style.background = this.board.theme.runs[this.board.look(one.key).colour];
+    });
+  }
+
+  /** The range that is being dragged. */
+  select(from, to) {
+    this.chosen.hidden = from === to;
+    this.chosen.style.left = `${Math.min(from, to)}px`;
+    this.chosen.style.width = `${Math.abs(to - from)}px`;
   }
 
   /** The value of the last point, when there is one run only. */
   showLast() {
-    const list = this.series;
-    const last = list.length === 1 ? list[0].y.length - 1 : -1;
     this.value.classList.remove("at");
-    if (last < 0) this.value.textContent = "";
-    else this.value.textContent = list[0].y[last] === null ? ({ nan: "NaN", inf: "+∞", "-inf": "−∞" }[list[0].bad.get(last)] ?? "–") : number(list[0].y[last]);
+    this.value.textContent = this.lines.length === 1 ? lastText(this.lines[0]) : "";
   }
 
-  /** The value at x, when there is one run only. */
-  showAt(x) {
-    const list = this.series;
-    if (list.length !== 1) return;
-    const { view, store } = this.board;
-    const [one] = readings(list, view, (run) => store.origin(run), x);
+  #showAt(one) {
     this.value.classList.add("at");
-    this.value.textContent = one ? (one.soft !== null && view.smoothing ? number(one.soft) : one.text) : "";
+    this.value.textContent = one ? (one.soft !== null ? number(one.soft) : one.text) : "";
   }
 
-  /** Table or chart. */
-  setTable(on) {
-    this.asTable = on;
-    this.#destroy();
-    this.area.classList.toggle("is-table", on);
-    this.area.setAttribute("role", on ? "region" : "img");
-    this.area.setAttribute("aria-label", on ? `Points of ${this.tag}` : `Line chart of ${this.tag}`);
-    this.area.replaceChildren();
-    this.dirty = true;
-    this.draw();
-  }
-
-  /** As wide as the page, or one of several. */
-  setWide(on) {
-    this.wide = on;
-    this.element.classList.toggle("wide", on);
-    this.touch(true);
+  /** The card got another size. */
+  resize() {
+    const size = `${this.area.clientWidth} ${this.area.clientHeight}`;
+    if (this.plot && this.size !== undefined && this.size !== size) this.plot.refresh();
+    this.size = size;
   }
 
   /** Give everything back. */
   remove() {
-    this.#destroy();
+    clearTimeout(this.summarising);
+    this.#clear();
     this.element.remove();
   }
 }

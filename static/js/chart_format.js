@@ -81,8 +81,9 @@ export function clockTicks(values, gap) {
   });
 }
 
-/** The three readings of one point's x, the axis's own first. */
-export function xWords(axis, step, wall, origin) {
+/** The readings of one point's x, the axis's own first. */
+export function xWords(axis, step, wall, origin, x) {
   const words = { step: `step ${whole.format(step)}`, relative: `+${duration(wall - origin)}`, wall: clock.format(wall * 1000) };
+  if (axis === "epoch") words.epoch = `epoch ${number(x)}`;
   return [words[axis], ...Object.keys(words).filter((key) => key !== axis).map((key) => words[key])];
 }

@@ -1,13 +1,16 @@
-// One uPlot for one tag. Its own legend is off: it costs three times the hover.
-import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { smooth, spacing, xValues } from "./chart_data.js";
-import { clockTicks, durationTicks, logTicks, stepTicks, ticks } from "./chart_format.js";
+// One plot: a canvas for grid and axes, one for the lines, one on top for what follows the pointer.
+import { drawFrame, drawLines, drawTails, DASHES, FONT, strokeLine, widthOf } from "./chart_draw.js";
+import { hurried, refineLater, schedule, unschedule } from "./chart_frames.js";
+import { extentX, grownFrom } from "./chart_lines.js";
+import { lowerBound, quantile } from "./chart_math.js";
+import { Scale, ticksOf, xRange, yRange } from "./chart_scale.js";
+import { make } from "./dom.js";
 
-const DASHES = [[], [6, 4], [2, 3]];
-const STEP_GAPS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].flatMap((n) => (n ? [1, 2, 2.5, 5] : [1, 2, 5]).map((k) => k * 10 ** n)).filter(Number.isInteger);
-const TIME_GAPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000];
-const AXIS_FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
-const MARK = 4;
+const TOP = 8;
+const RIGHT = 14;
+const BOTTOM = 26;
+const HEAVY = 20_000; // points; below, there is nothing to be quick about
+const SAMPLE = 6000; // values are enough to know which are outliers
 
 /** Colours as the theme has them now. @param {Element} element */
 export function readTheme(element) {
@@ -18,168 +21,247 @@ export function readTheme(element) {
     grid: colour("--chart-grid"),
     axis: colour("--chart-axis"),
     cursor: colour("--chart-cursor"),
+    surface: colour("--surface"),
+    ink: colour("--ink"),
   };
 }
 
-/**
- * Align the series of one tag on one x axis, raw and smoothed.
- * @param {import("./chart_data.js").Series[]} list
- * @param {{axis: string, smoothing: number, logY: boolean}} view
- * @param {(run: number) => number} origin
- * @returns {(number|null|undefined)[][]} x, then raw and smoothed of each run
- */
-export function alignedData(list, view, origin) {
-  const tables = list.map((series) => {
-    let { y } = series;
-    let soft = smooth(y, series.step, view.smoothing, spacing(series));
-    if (view.logY) [y, soft] = [y, soft].map((values) => values.map((value) => (value > 0 ? value : null)));
-    return [xValues(series, view.axis, origin(series.run)), y, soft];
-  });
-  if (!tables.length) return [[]];
-  // Points that a run does not have come out as undefined (drawn through), its own gaps stay null (not drawn).
-  return tables.length === 1 ? tables[0] : uPlot.join(tables);
-}
+/** A plot in `host`, whose size it has. */
+export class Plot {
+  job = null;
+  lines = [];
+  x = null;
+  y = null;
+  labelLength = 5;
 
-/**
- * Make the plot.
- * @param {HTMLElement} host
- * @param {import("./chart_data.js").Series[]} list
- * @param {(number|null|undefined)[][]} data see `alignedData`
- * @param {object} view the settings and the zoom of all charts
- * @param {{width: number, height: number, theme: object, look: (run: number) => {colour: number, dash: number}, onHover: Function, onSelect: Function}} options
- */
-export function makePlot(host, list, data, view, options) {
-  const { theme } = options;
-  const series = [{}];
-  for (const one of list) {
-    const look = options.look(one.run);
-    const stroke = theme.runs[look.colour];
-    const dash = DASHES[look.dash];
-    const lone = { show: (u, i) => sparse(u, i), size: 5 };
-    series.push({ stroke: view.smoothing ? withAlpha(stroke, 0.28) : stroke, width: view.smoothing ? 1 : 1.5, dash: view.smoothing ? [] : dash, points: { ...lone, fill: stroke } });
-    series.push({ stroke, width: 1.75, dash, show: view.smoothing > 0, points: lone });
+  #back = canvas("curve-back");
+  #front = canvas("curve-lines");
+  #glow = canvas("curve-glow");
+  #hidden = document.createElement("canvas"); // lines are finished here, then shown all at once
+  #shown = null; // how the lines that can be seen were drawn: {x, y, box, lines, counts, look}
+  #look = "";
+
+  /** @param {HTMLElement} host @param {{look: Function, theme: () => object, grows: () => boolean, drawn?: () => void}} context */
+  constructor(host, context) {
+    this.host = host;
+    this.context = context;
+    this.over = make("div", { class: "curve-over" });
+    this.inner = make("div", { class: "curve-inner" }, this.#front, this.#glow);
+    host.replaceChildren(this.#back, this.inner, this.over);
   }
-  const opts = {
-    width: options.width,
-    height: options.height,
-    padding: [8, 16, 0, 0],
-    legend: { show: false },
-    series,
-    scales: {
-      x: { time: false, range: (_u, min, max) => xRange(view, min, max) },
-      y: { distr: view.logY ? 3 : 1, range: (u, min, max) => yRange(u, min, max, view) },
-    },
-    axes: axes(view, theme),
-    cursor: {
-      y: false,
-      drag: { x: true, y: false, setScale: false, dist: 4 },
-      points: { size: 7, width: 1.5, stroke: (u, i) => (view.smoothing && i % 2 ? "transparent" : strong(u, i)), fill: (u, i) => (view.smoothing && i % 2 ? "transparent" : strong(u, i)) },
-      bind: { dblclick: () => null, mousedown: (u, _target, handler) => (event) => !event.shiftKey && handler(event) },
-      hover: { skip: [undefined, null] },
-    },
-    hooks: {
-      setCursor: [(u) => options.onHover(u)],
-      setSelect: [(u) => options.onSelect(u)],
-      draw: [(u) => drawNonFinite(u, list, view, options)],
-    },
-  };
-  return new uPlot(opts, data, host);
 
-  function strong(u, i) {
-    return theme.runs[options.look(list[Math.floor((i - 1) / 2)].run).colour];
+  /**
+   * Show these lines.
+   * @param {import("./chart_lines.js").Line[]} lines
+   * @param {object} shown see `View.of`
+   */
+  set(lines, shown) {
+    this.lines = lines;
+    this.how = shown;
+    this.#look = JSON.stringify([shown.logX, shown.logY, shown.axis, lines.map(({ key }) => this.context.look(key))]);
+    schedule(this);
   }
-}
 
-/** Points of a short or torn series are shown as dots: a line of one point is invisible. */
-function sparse(u, i) {
-  const values = u.data[i];
-  let known = 0;
-  for (let k = u.series[0].idxs?.[0] ?? 0; k <= (u.series[0].idxs?.[1] ?? -1); k++) {
-    if (values[k] !== null && values[k] !== undefined && ++known > 2) return false;
+  /** Draw everything anew: the theme or the size is another. */
+  refresh() {
+    this.#shown = null;
+    schedule(this);
   }
-  return known > 0;
-}
 
-function xRange(view, min, max) {
-  if (view.zoom) return view.zoom;
-  if (min === null || min === undefined) return [0, 1];
-  const pad = max > min ? 0 : view.axis === "step" ? 1 : 0.5;
-  return [min - pad, max + pad];
-}
+  /** Called when it has become quiet. */
+  refine() {
+    if (this.#shown) this.#shown.fast = true;
+    schedule(this);
+  }
 
-function yRange(u, min, max, view) {
-  if (min === null || min === undefined) return view.logY ? [0.1, 1] : [0, 1];
-  if (view.outliers) [min, max] = withoutOutliers(u, min, max);
-  if (view.logY) return min === max ? [min / 2, max * 2] : [min / 1.15, max * 1.15];
-  const pad = max > min ? (max - min) * 0.07 : Math.abs(min) * 0.1 || 0.5;
-  return [min - pad, max + pad];
-}
-
-function withoutOutliers(u, min, max) {
-  const [from, to] = u.series[0].idxs ?? [0, -1];
-  const values = [];
-  u.series.forEach((one, i) => {
-    if (i && one.show) for (let k = from; k <= to; k++) if (typeof u.data[i][k] === "number") values.push(u.data[i][k]);
-  });
-  if (values.length < 20) return [min, max];
-  values.sort((a, b) => a - b);
-  const low = values[Math.floor(values.length * 0.01)];
-  const high = values[Math.ceil(values.length * 0.99) - 1];
-  return high > low ? [low, high] : [min, max];
-}
-
-function axes(view, theme) {
-  const common = { stroke: theme.axis, font: AXIS_FONT, grid: { stroke: theme.grid, width: 1 }, ticks: { show: false }, border: { show: false } };
-  const xs = {
-    step: { incrs: STEP_GAPS, values: (_u, values) => stepTicks(values) },
-    relative: { incrs: TIME_GAPS, values: (_u, values) => durationTicks(values) },
-    wall: { incrs: TIME_GAPS, values: (_u, values, _a, _s, gap) => clockTicks(values, gap) },
-  };
-  return [
-    { ...common, ...xs[view.axis], space: view.axis === "step" ? 56 : 72, size: 26, gap: 4, grid: { show: false } },
-    { ...common, values: (_u, values) => (view.logY ? logTicks(values) : ticks(values)), size: labelWidth, space: 34, gap: 6 },
-  ];
-}
-
-/** Room for the labels. It only grows: a live curve does not move sideways when a label loses a digit. */
-function labelWidth(u, values) {
-  u.labelLength = Math.max(u.labelLength ?? 5, ...(values ?? []).map((value) => value.length));
-  return Math.ceil(u.labelLength * 6.4) + 12;
-}
-
-/** NaN and inf have no place on the axis: a cross at the bottom, a triangle at the edge they left by. */
-function drawNonFinite(u, list, view, options) {
-  const { ctx, bbox } = u;
-  const size = MARK * devicePixelRatio;
-  ctx.save();
-  ctx.lineWidth = 1.5 * devicePixelRatio;
-  for (const series of list) {
-    ctx.strokeStyle = ctx.fillStyle = options.theme.runs[options.look(series.run).colour];
-    const xs = xValues(series, view.axis, options.origin(series.run));
-    for (const [index, name] of series.bad) {
-      const x = u.valToPos(xs[index], "x", true);
-      if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue;
-      const y = name === "inf" ? bbox.top + size : bbox.top + bbox.height - size;
-      ctx.beginPath();
-      if (name === "nan") {
-        ctx.moveTo(x - size, y - size);
-        ctx.lineTo(x + size, y + size);
-        ctx.moveTo(x + size, y - size);
-        ctx.lineTo(x - size, y + size);
-        ctx.stroke();
-      } else {
-        const tip = name === "inf" ? -size : size;
-        ctx.moveTo(x, y + tip);
-        ctx.lineTo(x - size, y - tip);
-        ctx.lineTo(x + size, y - tip);
-        ctx.fill();
-      }
+  /** Called by the frames: axes at once, the lines piece by piece; null: all is done. */
+  begin() {
+    const { clientWidth: width, clientHeight: height } = this.host;
+    if (!width) return null;
+    this.theme = this.context.theme();
+    this.#measure(width, height);
+    this.look = this.context.look;
+    this.#frame();
+    if (this.#append()) {
+      this.context.drawn?.();
+      return null;
     }
+    const points = this.lines.reduce((sum, line) => sum + line.xs.length, 0);
+    this.fast = hurried() && points > HEAVY;
+    this.#stretch();
+    const pen = this.#pen(this.#hidden, this.fast ? 1 : ratio());
+    return this.#draw(pen);
   }
-  ctx.restore();
+
+  *#draw(pen) {
+    return yield* drawLines(pen, this.lines, this, { fast: this.fast });
+  }
+
+  /** Called by the frames when all lines are drawn. */
+  done() {
+    const { box } = this;
+    const context = this.#pen(this.#front, ratio());
+    this.#front.style.transform = "";
+    context.drawImage(this.#hidden, 0, 0, box.width, box.height);
+    this.#shown = { x: this.x, y: this.y, box, lines: this.lines, counts: counts(this.lines), look: this.#look, fast: this.fast };
+    this.#clip();
+    if (this.fast) refineLater(this);
+    this.glow(this.glowing ?? null);
+    this.context.drawn?.();
+  }
+
+  /** Strengthen one line, or none. */
+  glow(key) {
+    const line = key === null ? null : this.lines.find((one) => one.key === key);
+    this.glowing = line ? key : null;
+    this.#glow.hidden = !line;
+    this.#front.classList.toggle("dim", Boolean(line));
+    if (!line || !this.x) return;
+    const pen = this.#pen(this.#glow, ratio());
+    const { colour, dash } = this.context.look(key);
+    pen.strokeStyle = pen.fillStyle = this.theme.runs[colour];
+    pen.lineWidth = widthOf(this.lines.length) + 0.75;
+    pen.setLineDash(DASHES[dash]);
+    strokeLine(pen, line.xs, line.ys, this, pen.lineWidth);
+  }
+
+  /** Give everything back. */
+  destroy() {
+    unschedule(this);
+    this.host.replaceChildren();
+    for (const one of [this.#back, this.#front, this.#glow, this.#hidden]) one.width = one.height = 0;
+  }
+
+  /** The same with another pen, for a picture. @param {object} pen */
+  paint(pen) {
+    pen.save();
+    drawFrame(pen, this);
+    pen.beginPath();
+    pen.rect(this.box.left, this.box.top, this.box.right - this.box.left, this.box.bottom - this.box.top);
+    pen.clip();
+    const pieces = drawLines(pen, this.lines, this, { fast: false });
+    while (!pieces.next(0).done);
+    pen.restore();
+  }
+
+  // what is where
+
+  #measure(width, height) {
+    const { how, lines } = this;
+    const grows = this.context.grows();
+    const log = how.logX;
+    const [low, high] = extentX(lines, log);
+    const same = this.#shown?.look === this.#look ? this.#shown : null;
+    const xs = xRange({ low, high, zoom: how.zoom, axis: how.axis, log, grows, before: same && [same.x.min, same.x.max] });
+    const [least, most] = extentY(lines, xs, how);
+    const unmoved = same && how.zoom === this.zoomBefore;
+    const ys = yRange({ low: least, high: most, log: how.logY, zero: how.zero && !how.logY, grows: grows && unmoved, before: same && [same.y.min, same.y.max] });
+    this.zoomBefore = how.zoom;
+    this.nothing = !(least <= most);
+    const bottom = height - BOTTOM;
+    this.y = new Scale(ys[0], ys[1], how.logY, bottom, TOP);
+    this.yTicks = ticksOf(this.y, "value", 34);
+    // It only grows: a live curve does not move sideways when a label loses a digit.
+    this.labelLength = Math.max(this.labelLength, ...this.yTicks.labels.map((label) => label.length));
+    const left = Math.ceil(this.labelLength * 6.4) + 12;
+    this.box = { left, top: TOP, right: Math.max(left + 20, width - RIGHT), bottom, width, height };
+    this.x = new Scale(xs[0], xs[1], log, left, this.box.right);
+    this.xTicks = ticksOf(this.x, how.axis, how.axis === "step" ? 62 : 76);
+  }
+
+  #frame() {
+    const { left, top, right, bottom } = this.box;
+    drawFrame(this.#pen(this.#back, ratio()), this);
+    for (const [key, value] of Object.entries({ left, top, width: right - left, height: bottom - top })) this.over.style[key] = `${value}px`;
+    if (this.#shown) this.#clip();
+  }
+
+  #clip() {
+    const { left, top, right, bottom, width, height } = this.box;
+    this.inner.style.clipPath = `inset(${top - 2}px ${width - right - 2}px ${height - bottom - 2}px ${left - 2}px)`;
+  }
+
+  /** Where only the ends of lines are new and the axes are the same, draw these. @returns {boolean} done */
+  #append() {
+    const { shown, x, y, box } = { shown: this.#shown, x: this.x, y: this.y, box: this.box };
+    if (!shown || shown.fast || shown.look !== this.#look || shown.lines.length !== this.lines.length) return false;
+    const still = ["min", "max", "from", "to"].every((key) => shown.x[key] === x[key] && shown.y[key] === y[key]);
+    if (!still || shown.box.width !== box.width || shown.box.height !== box.height) return false;
+    if (!this.lines.every((line, i) => grownFrom(shown.lines[i], line))) return false;
+    const news = this.lines.filter((line) => line.ys.length > (shown.counts.get(line.key) ?? 0));
+    if (news.length) drawTails(context(this.#front), news, this, shown.counts);
+    Object.assign(shown, { lines: this.lines, counts: counts(this.lines) });
+    return true;
+  }
+
+  /** Until the lines are drawn for the new axes, the old picture is stretched to lie right. */
+  #stretch() {
+    const shown = this.#shown;
+    if (!shown) return;
+    const across = this.x.from2(shown.x);
+    const down = this.y.from2(shown.y);
+    if (across && down) this.#front.style.transform = `matrix(${across.by}, 0, 0, ${down.by}, ${across.move}, ${down.move})`;
+  }
+
+  #pen(target, scale) {
+    const { width, height } = this.box;
+    const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
+    const pen = context(target);
+    if (target.width !== w || target.height !== h) {
+      target.width = w;
+      target.height = h;
+      target.style.width = `${width}px`;
+      target.style.height = `${height}px`;
+    } else {
+      pen.setTransform(1, 0, 0, 1, 0, 0);
+      pen.clearRect(0, 0, w, h);
+    }
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    pen.globalAlpha = 1;
+    pen.font = FONT;
+    return pen;
+  }
 }
 
-/** A colour as CSS gives it, rgb(), at a part of its strength. */
-function withAlpha(colour, alpha) {
-  return `rgb(${colour.match(/[\d.]+/g).slice(0, 3).join(" ")} / ${alpha})`;
+function canvas(name) {
+  return make("canvas", { class: name, width: 0, height: 0 });
+}
+
+function context(target) {
+  return target.getContext("2d");
+}
+
+function ratio() {
+  return Math.min(2, devicePixelRatio || 1);
+}
+
+function counts(lines) {
+  return new Map(lines.map((line) => [line.key, line.ys.length]));
+}
+
+/** Least and greatest value in view. */
+function extentY(lines, [from, to], { logY, logX, outliers }) {
+  let [low, high, count] = [Infinity, -Infinity, 0];
+  const fits = (value) => typeof value === "number" && (!logY || value > 0);
+  const visit = (visitor) => {
+    for (const { xs, ys, raw, band } of lines) {
+      const first = lowerBound(xs, logX ? Math.max(from, Number.MIN_VALUE) : from);
+      const end = lowerBound(xs, to + Math.abs(to) * 1e-9);
+      const last = xs[end] === to ? end + 1 : end;
+      for (const values of band ? [band.low, band.high, ys] : [raw ?? ys]) for (let i = first; i < last; i++) if (fits(values[i])) visitor(values[i]);
+    }
+  };
+  visit((value) => {
+    if (value < low) low = value;
+    if (value > high) high = value;
+    count += 1;
+  });
+  if (!outliers || count < 20) return [low, high];
+  const every = Math.ceil(count / SAMPLE);
+  const some = [];
+  let at = 0;
+  visit((value) => at++ % every === 0 && some.push(value));
+  const sorted = Float64Array.from(some).sort();
+  const [p1, p99] = [quantile(sorted, 0.01), quantile(sorted, 0.99)];
+  return p99 > p1 ? [p1, p99] : [low, high];
 }

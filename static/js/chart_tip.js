@@ -1,77 +1,93 @@
-// The tooltip of the chart under the pointer, and the values that all charts show at the crosshair.
-import { nearest, smooth, spacing, xValues } from "./chart_data.js";
+// What the lines of a chart have at the crosshair, and the tooltip that says it.
+import { nearest } from "./chart_data.js";
 import { number, xWords } from "./chart_format.js";
 import { make } from "./dom.js";
 
 const MOST = 10;
+const BAD = { nan: "NaN", inf: "+∞", "-inf": "−∞" };
 
 /**
- * What each run of a tag has nearest to x, the nearest to the pointer first.
- * @param {import("./chart_data.js").Series[]} list
- * @param {object} view
- * @param {(run: number) => number} origin
+ * What each line has nearest to x, the nearest to the pointer first.
+ * @param {import("./chart_lines.js").Line[]} lines
  * @param {number} x
- * @param {number|null} y the pointer's value, to sort by
+ * @param {number|null} y where the pointer is, in pixels, to sort by
+ * @param {import("./chart_scale.js").Scale} [scale] of the values
  */
-export function readings(list, view, origin, x, y = null) {
+export function readings(lines, x, y = null, scale = null) {
   const found = [];
-  for (const series of list) {
-    const xs = xValues(series, view.axis, origin(series.run));
-    if (!xs.length) continue;
-    const i = nearest(xs, x);
-    const soft = view.smoothing ? softAt(series, view.smoothing)[i] : null;
-    const shown = soft ?? series.y[i];
+  for (const line of lines) {
+    if (!line.xs.length) continue;
+    const i = nearest(line.xs, x);
+    const { series, band } = line;
+    const value = line.ys[i];
+    const raw = line.raw ? line.raw[i] : value;
     found.push({
-      run: series.run,
-      step: series.step[i],
-      wall: series.wall[i],
-      x: xs[i],
-      raw: series.y[i],
-      soft,
-      text: series.y[i] === null ? { nan: "NaN", inf: "+∞", "-inf": "−∞" }[series.bad.get(i)] ?? "–" : number(series.y[i]),
-      distance: y === null || shown === null ? Infinity : Math.abs(shown - y),
+      key: line.key,
+      run: line.runs[0],
+      x: line.xs[i],
+      step: series ? series.step[i] : null,
+      wall: series ? series.wall[i] : null,
+      raw,
+      soft: line.raw ? value : null,
+      text: raw === null ? (BAD[line.bad.get(i)] ?? "–") : number(raw),
+      band: band && band.low[i] !== null ? [band.low[i], band.high[i]] : null,
+      n: band ? band.n[i] : null,
+      distance: y === null || typeof value !== "number" ? Infinity : Math.abs(scale.pos(value) - y),
     });
   }
   return y === null ? found : found.sort((a, b) => a.distance - b.distance);
 }
 
-const softened = new WeakMap();
-
-/** The smoothed values, computed once per series and weight: a hover asks for them at every move. */
-function softAt(series, weight) {
-  const known = softened.get(series);
-  if (known?.weight === weight) return known.values;
-  const values = smooth(series.y, series.step, weight, spacing(series));
-  softened.set(series, { weight, values });
-  return values;
+/** The value of a line's last point, as text. */
+export function lastText(line) {
+  const last = line.ys.length - 1;
+  const raw = (line.raw ?? line.ys)[last];
+  return raw === null ? (BAD[line.bad.get(last)] ?? "–") : number(raw);
 }
 
 /** One tooltip for all charts of an island. */
 export class Tip {
-  /** @param {HTMLElement} host the island's frame */
-  constructor(host) {
+  #size = { width: 0, height: 0 };
+  #rows = [];
+
+  constructor() {
     this.head = make("div", { class: "tip-head" });
-    this.rows = make("div", { class: "tip-rows" });
-    this.element = make("div", { class: "tip", hidden: true, "aria-hidden": "true" }, this.head, this.rows);
-    host.append(this.element);
+    this.list = make("div", { class: "tip-rows" });
+    this.more = make("div", { class: "tip-more", hidden: true });
+    this.element = make("div", { class: "tip", hidden: true, "aria-hidden": "true" }, this.head, this.list, this.more);
   }
 
   /**
-   * @param {ReturnType<typeof readings>} list sorted
-   * @param {{left: number, top: number, flip: boolean}} place in the host, pixels
-   * @param {{view: object, origin: Function, label: Function, look: Function, names: boolean}} context
+   * @param {ReturnType<typeof readings>} found sorted
+   * @param {{left: number, top: number, right: number}} at the crosshair in the window, pixels
+   * @param {{axis: string, origin: Function, label: Function, look: Function, names: boolean}} context
    */
-  show(list, place, context) {
-    if (!list.length) return this.hide();
-    const first = list[0];
-    const words = xWords(context.view.axis, first.step, first.wall, context.origin(first.run));
-    this.head.replaceChildren(make("strong", {}, words[0]), ` · ${words.slice(1).join(" · ")}`);
-    const rows = list.slice(0, MOST).map((one) => row(one, context));
-    if (list.length > MOST) rows.push(make("div", { class: "tip-more" }, `and ${list.length - MOST} more runs`));
-    this.rows.replaceChildren(...rows);
-    const x = Math.round(place.left + (place.flip ? -14 : 14));
-    this.element.style.transform = `translate(${x}px, ${Math.round(place.top)}px)${place.flip ? " translateX(-100%)" : ""}`;
+  show(found, at, context) {
+    if (!found.length) return this.hide();
+    this.#title(found[0], context);
+    const shown = found.slice(0, MOST);
+    while (this.#rows.length < shown.length) {
+      const row = rowParts();
+      this.#rows.push(row);
+      this.list.append(row.element);
+    }
+    this.#rows.forEach((row, i) => fill(row, shown[i], context));
+    this.more.hidden = found.length <= MOST;
+    if (!this.more.hidden) this.more.textContent = `and ${found.length - MOST} more`;
     this.element.hidden = false;
+    this.#place(at);
+  }
+
+  #title(first, { axis, origin }) {
+    const words = first.wall === null ? [`${axis} ${number(first.x)}`] : xWords(axis, first.step, first.wall, origin(first.run), first.x);
+    this.head.replaceChildren(make("strong", {}, words[0]), ...(words.length > 1 ? [` · ${words.slice(1).join(" · ")}`] : []));
+  }
+
+  #place({ left, top }) {
+    const { offsetWidth: width, offsetHeight: height } = this.element;
+    const x = left + 14 + width > innerWidth - 8 ? Math.max(8, left - 14 - width) : left + 14;
+    const y = Math.max(8, Math.min(top, innerHeight - height - 8));
+    this.element.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
   }
 
   /** Take it away. */
@@ -80,12 +96,21 @@ export class Tip {
   }
 }
 
-function row(one, context) {
-  const look = context.look(one.run);
-  const parts = [make("span", { class: "swatch", "data-colour": look.colour, "data-dash": look.dash })];
-  if (context.names) parts.push(make("span", { class: "tip-name" }, context.label(one.run)));
-  if (one.soft !== null && context.view.smoothing) {
-    parts.push(make("strong", {}, number(one.soft)), make("span", { class: "tip-raw" }, `raw ${one.text}`));
-  } else parts.push(make("strong", {}, one.text));
-  return make("div", { class: "tip-row" }, ...parts);
+/** Rows are kept and filled anew: a pointer moves sixty times a second. */
+function rowParts() {
+  const parts = { swatch: make("span", { class: "swatch" }), name: make("span", { class: "tip-name" }), value: make("strong"), raw: make("span", { class: "tip-raw" }) };
+  return { ...parts, element: make("div", { class: "tip-row" }, parts.swatch, parts.name, parts.value, parts.raw) };
+}
+
+function fill({ element, swatch, name, value, raw }, one, { label, look, names }) {
+  element.hidden = !one;
+  if (!one) return;
+  const { colour, dash } = look(one.key);
+  swatch.dataset.colour = colour;
+  swatch.dataset.dash = dash;
+  name.hidden = !names;
+  if (names) name.textContent = label(one.key);
+  value.textContent = one.soft === null ? one.text : number(one.soft);
+  const more = one.soft !== null ? `raw ${one.text}` : one.band ? `${number(one.band[0])} … ${number(one.band[1])}, n = ${one.n}` : one.n ? `n = ${one.n}` : "";
+  raw.textContent = more;
 }

@@ -1,9 +1,15 @@
-// The tool bar above the charts and the menu of a card.
-import { saveCsv, savePng } from "./chart_export.js";
-import { MAX_SMOOTHING } from "./chart_view.js";
+// The tool bar above the charts: which tags, which axes, how smooth, which range.
+import { AXES, BANDS, MAX_SMOOTHING, SWITCHES } from "./chart_view.js";
 import { icon, make } from "./dom.js";
 
-const AXES = { step: "Step", relative: "Relative", wall: "Wall" };
+const FILTER_MS = 120;
+const FEW = 7; // cards that one finds without a filter
+const TITLES = {
+  logX: "Logarithmic x axis; the first point at 0 has no place on it",
+  logY: "Logarithmic y axis",
+  zero: "The y axis begins at zero",
+  outliers: "Scale y to the values between the 1st and the 99th percentile",
+};
 
 /**
  * The tool bar.
@@ -12,88 +18,94 @@ const AXES = { step: "Step", relative: "Relative", wall: "Wall" };
  */
 export function toolBar(board) {
   const { view } = board;
-  const button = (text, label, onclick) => make("button", { class: "btn ghost icon small", type: "button", "aria-label": label, title: label, onclick }, icon(text));
-  const filter = make("input", { type: "search", class: "curve-filter", placeholder: "Filter tags", "aria-label": "Filter tags, plain or /regex/", oninput: () => board.filter(filter.value) });
-  const axes = Object.entries(AXES).map(([axis, text]) =>
-    make("button", { type: "button", "data-axis": axis, onclick: () => view.set({ axis }) }, text));
-  const slider = make("input", { type: "range", min: 0, max: MAX_SMOOTHING, step: 0.01, "aria-label": "Smoothing", oninput: () => view.set({ smoothing: Number(slider.value) }) });
-  const shown = make("output", { class: "curve-smoothing" });
-  const toggle = (text, key, title) => make("button", { class: "btn small", type: "button", title, "data-toggle": key, onclick: () => view.set({ [key]: !view[key] }) }, text);
-  const toggles = [toggle("Log y", "logY", "Logarithmic y axis"), toggle("Clip outliers", "outliers", "Scale y to the middle 98 % of the values")];
-  const zooms = [button("minus", "Zoom out", () => board.zoomBy(2)), button("plus", "Zoom in", () => board.zoomBy(0.5)), button("reset", "Show everything (0)", () => view.reset())];
+  const filter = filterBox(board);
+  const axes = Object.entries(AXES).map(([x, text]) => make("button", { type: "button", "data-axis": x, onclick: () => view.set({ x }) }, text));
+  const smoothing = smoother(view);
+  const switches = Object.entries(SWITCHES).map(([name, [, text]]) => make("button", { class: "btn small", type: "button", title: TITLES[name], "data-toggle": name, onclick: () => view.turn(name) }, text));
+  const bands = make("select", { class: "small", "aria-label": "Band around the mean of a group", title: "Band around the mean of a group", onchange: () => view.set({ band: bands.value }) },
+    ...Object.entries(BANDS).map(([value, text]) => make("option", { value }, text[0].toUpperCase() + text.slice(1))));
+  const grouping = make("select", { class: "small", "aria-label": "Mean of groups", onchange: () => board.group(grouping.value) });
+  const zooms = zoomButtons(board);
   const element = make("div", { class: "island-bar curve-bar", role: "group", "aria-label": "Charts" },
-    filter,
+    filter.element,
     make("div", { class: "segmented", role: "group", "aria-label": "Horizontal axis" }, ...axes),
-    make("label", { class: "curve-slider" }, make("span", {}, "Smoothing"), slider, shown),
-    ...toggles,
+    smoothing.element,
+    make("div", { class: "curve-switches", role: "group", "aria-label": "Axes" }, ...switches),
+    make("div", { class: "curve-switches" }, grouping, bands),
     make("span", { class: "island-space" }),
-    make("div", { class: "curve-zooms", role: "group", "aria-label": "Zoom" }, ...zooms));
-  const legend = make("div", { class: "curve-legend", role: "group", "aria-label": "Runs", hidden: board.store.runs.length < 2 });
-  for (const run of board.store.runs) {
-    const { colour, dash } = board.look(run);
-    legend.append(make("button", { type: "button", "data-run": run, title: "Show or hide", onclick: () => board.toggleRun(run) },
-      make("span", { class: "swatch", "data-colour": colour, "data-dash": dash }), make("span", {})));
-  }
-  element.append(legend);
+    zooms.element);
   const refresh = () => {
-    for (const one of legend.children) {
-      one.lastChild.textContent = board.label(Number(one.dataset.run));
-      one.setAttribute("aria-pressed", String(!board.hiddenRuns.has(Number(one.dataset.run))));
-    }
     for (const one of axes) one.setAttribute("aria-pressed", String(one.dataset.axis === view.axis));
-    for (const one of toggles) one.setAttribute("aria-pressed", String(view[one.dataset.toggle]));
-    slider.value = view.smoothing;
-    shown.textContent = view.smoothing.toFixed(2);
-    zooms[2].disabled = !view.zoom;
-    filter.hidden = board.cards.size < 7 && !filter.value;
+    for (const one of switches) one.setAttribute("aria-pressed", String(view.on(one.dataset.toggle)));
+    offer(grouping, board);
+    bands.value = view.band;
+    bands.hidden = !board.groups;
+    for (const one of [filter, smoothing, zooms]) one.refresh();
   };
   refresh();
+  return { element, refresh, focusFilter: () => filter.input.focus() };
+}
+
+/** The columns that runs can be grouped by. */
+function offer(select, board) {
+  const columns = board.groupable();
+  select.hidden = columns.length === 0;
+  const now = board.view.state.get("group");
+  const print = JSON.stringify([columns, now]);
+  if (select.dataset.print === print) return;
+  select.dataset.print = print;
+  const options = [["", "Each run"], ...columns.map((name) => [name, `Mean by ${name.replace(/^params\./, "")}`])];
+  if (now && !columns.includes(now)) options.push([now, `Mean by ${now.replace(/^params\./, "")}`]);
+  select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
+  select.value = now;
+}
+
+function filterBox(board) {
+  const { view } = board;
+  let timer = 0;
+  const input = make("input", { type: "search", class: "curve-filter", placeholder: "Filter tags", title: "Text, or /regex/", "aria-label": "Filter tags, plain or /regex/", oninput: () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => view.set({ f: input.value }), FILTER_MS);
+  } });
+  const found = make("span", { class: "curve-found", role: "status" });
+  const element = make("span", { class: "curve-find" }, input, found);
+  const refresh = () => {
+    if (document.activeElement !== input) input.value = view.filter;
+    const { shown, all } = board.sections.counts;
+    element.hidden = all < FEW && !view.filter;
+    found.textContent = view.filter ? `${shown.toLocaleString("en-US")} of ${all.toLocaleString("en-US")}` : "";
+  };
+  return { element, input, refresh };
+}
+
+function smoother(view) {
+  const slider = make("input", { type: "range", min: 0, max: MAX_SMOOTHING, step: 0.01, "aria-label": "Smoothing", oninput: () => view.set({ sm: Number(slider.value) }) });
+  const shown = make("output", { class: "curve-smoothing" });
+  const kernel = make("select", { class: "small", "aria-label": "Kernel", title: "How curves are smoothed", onchange: () => view.set({ smk: kernel.value }) },
+    make("option", { value: "ema", title: "Exponential moving average, debiased, as TensorBoard's" }, "EMA"),
+    make("option", { value: "gauss", title: "Bell over both neighbours" }, "Gaussian"));
+  const element = make("div", { class: "curve-slider" }, make("label", {}, make("span", {}, "Smoothing"), slider), shown, kernel);
+  const refresh = () => {
+    slider.value = view.smoothing;
+    shown.textContent = view.smoothing.toFixed(2);
+    kernel.value = view.kernel;
+  };
   return { element, refresh };
 }
 
-/** The menu of a card: one popover for all cards of an island, which the browser closes by itself. */
-export class CardMenu {
-  constructor(board) {
-    this.board = board;
-    this.element = make("div", { class: "curve-menu", popover: "auto", role: "menu", onkeydown: (event) => this.#key(event) });
-    board.frame.append(this.element);
-  }
-
-  /** Open it at a card's button. */
-  open(card) {
-    const { board } = this;
-    const item = (text, action) =>
-      make("button", { type: "button", role: "menuitem", onclick: () => {
-        this.element.hidePopover();
-        card.menu.focus();
-        action();
-      } }, text);
-    const items = [
-      item(card.asTable ? "View as chart" : "View as table", () => card.setTable(!card.asTable)),
-      item(card.wide ? "Normal size" : "Full width", () => {
-        card.setWide(!card.wide);
-        board.drawSoon();
-      }),
-      item("Download CSV", () => saveCsv(card.tag, card.series)),
-    ];
-    if (card.plot) {
-      const style = getComputedStyle(card.element);
-      items.push(item("Download PNG", () => savePng(card.tag, card.plot, style.backgroundColor, style.color)));
-    }
-    this.element.replaceChildren(...items);
-    this.element.showPopover();
-    const at = card.menu.getBoundingClientRect();
-    const { offsetWidth, offsetHeight } = this.element;
-    this.element.style.left = `${Math.max(8, Math.min(at.right - offsetWidth, innerWidth - offsetWidth - 8))}px`;
-    this.element.style.top = `${at.bottom + offsetHeight + 8 > innerHeight ? at.top - offsetHeight - 4 : at.bottom + 4}px`;
-    items[0].focus();
-  }
-
-  #key(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const items = [...this.element.children];
-    items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
-  }
+function zoomButtons(board) {
+  const button = (name, label, onclick) => make("button", { class: "btn ghost icon small", type: "button", "aria-label": label, title: label, onclick }, icon(name));
+  const { view } = board;
+  const all = {
+    back: button("back", "Zoom back", () => view.back()),
+    out: button("minus", "Zoom out", () => board.zoomBy(2)),
+    in: button("plus", "Zoom in", () => board.zoomBy(0.5)),
+    reset: button("reset", "Show everything (0)", () => view.reset()),
+  };
+  const element = make("div", { class: "curve-zooms", role: "group", "aria-label": "Zoom" }, ...Object.values(all));
+  const refresh = () => {
+    all.back.disabled = !view.canGoBack;
+    all.reset.disabled = !view.zoom && !Object.values(view.state.get("own")).some((one) => one.zoom);
+  };
+  return { element, refresh };
 }

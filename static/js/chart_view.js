@@ -1,84 +1,182 @@
-// What all charts of a page share: axis, smoothing, toggles and zoom. The address holds it, so a link shows the same.
-const AXES = ["step", "relative", "wall"];
+// What the charts of a page show of their data: axes, smoothing, zoom, pins, and what single charts do differently. All of it
+// lives in the workbench's state, and so in the address.
 export const MAX_SMOOTHING = 0.99;
+export const AXES = { step: "Step", relative: "Relative", wall: "Wall", epoch: "Epoch" };
+/** Switches that a chart may have of its own: [key of the state, name]. */
+export const SWITCHES = { logX: ["logx", "Log x"], logY: ["logy", "Log y"], zero: ["zero", "y from zero"], outliers: ["out", "Ignore outliers"] };
+/** How bands are called. */
+export const BANDS = { se: "standard error", sd: "standard deviation", ci: "95 % interval", none: "no band" };
+// letters of a chart in the address: small for on, capital for off
+const LETTERS = { logX: "x", logY: "y", zero: "z", outliers: "o" };
+const LOOKS = ["x", "sm", "smk", "logx", "logy", "zero", "out", "band", "own"];
+const MOST_BACK = 50;
 
-/** The settings of one <danlu-curves>, with a stack of zooms. */
+/** The view of one <danlu-curves>, with a stack of zooms. */
 export class View {
-  /** @param {(what: "look"|"zoom") => void} changed called after a change */
-  constructor(changed) {
-    this.changed = changed;
-    this.stack = [];
-    const query = new URLSearchParams(location.search);
-    this.axis = AXES.includes(query.get("x")) ? query.get("x") : "step";
-    this.smoothing = clamp(Number(query.get("sm")) || 0);
-    this.logY = query.get("logy") === "1";
-    this.outliers = query.get("outliers") === "hide";
-    this.zoom = null;
-    const [from, to] = (query.get("z") ?? "").split("..").map(Number);
-    if (Number.isFinite(from) && Number.isFinite(to) && to > from) this.zoom = [from, to];
+  #stack = [];
+  #offs;
+
+  /**
+   * @param {object} state see wb_state.js
+   * @param {(what: "look"|"zoom"|"place"|"runs") => void} changed called after a change
+   */
+  constructor(state, changed) {
+    this.state = state;
+    this.#offs = [
+      state.on(LOOKS, () => changed("look")),
+      state.on("z", () => changed("zoom")),
+      state.on(["f", "pins", "fold", "full"], () => changed("place")),
+      state.on(["sel", "hide", "group", "base"], () => changed("runs")),
+    ];
   }
 
-  /** Change settings. @param {object} values some of axis, smoothing, logY, outliers */
-  set(values) {
-    if (values.axis && values.axis !== this.axis) {
-      this.zoom = null; // it was in other units
-      this.stack = [];
+  stop() {
+    for (const off of this.#offs) off();
+  }
+
+  get axis() {
+    return this.state.get("x");
+  }
+
+  get smoothing() {
+    return this.state.get("sm");
+  }
+
+  get kernel() {
+    return this.state.get("smk");
+  }
+
+  get band() {
+    return this.state.get("band");
+  }
+
+  /** The range of x that all synchronised charts show; null: everything. */
+  get zoom() {
+    return this.state.get("z");
+  }
+
+  get pins() {
+    return this.state.get("pins");
+  }
+
+  get filter() {
+    return this.state.get("f");
+  }
+
+  /** Can one zoom be gone back to? */
+  get canGoBack() {
+    return this.#stack.length > 0 || this.zoom !== null;
+  }
+
+  /** A switch as all charts have it. @param {string} name of `SWITCHES` */
+  on(name) {
+    return this.state.get(SWITCHES[name][0]);
+  }
+
+  /** How one chart is shown. */
+  of(tag) {
+    const own = this.state.get("own")[tag] ?? { letters: "", zoom: null };
+    const shown = { axis: this.axis, smoothing: this.smoothing, kernel: this.kernel, band: this.band };
+    for (const [name, letter] of Object.entries(LETTERS)) {
+      shown[name] = own.letters.includes(letter) || (this.on(name) && !own.letters.includes(letter.toUpperCase()));
     }
-    Object.assign(this, values);
-    this.smoothing = clamp(this.smoothing);
-    this.#write();
-    this.changed("look");
+    shown.alone = own.letters.includes("n");
+    shown.wide = own.letters.includes("w");
+    shown.table = own.letters.includes("t");
+    shown.differs = /[xyzo]/i.test(own.letters);
+    shown.zoom = shown.alone ? own.zoom : this.zoom;
+    return shown;
   }
 
-  /** Zoom to a range of x; the one before can be gone back to. @param {number} from @param {number} to */
-  zoomTo(from, to) {
+  /** Change settings of all charts. @param {object} patch keys of the state */
+  set(patch) {
+    if (patch.x && patch.x !== this.axis) {
+      this.#stack = []; // zooms were in other units
+      patch = { ...patch, z: null, own: mapped(this.state.get("own"), (one) => ({ ...one, zoom: null })) };
+    }
+    if ("sm" in patch) patch.sm = Math.round(Math.min(MAX_SMOOTHING, Math.max(0, patch.sm)) * 100) / 100;
+    this.state.set(patch);
+  }
+
+  /** Turn a switch of all charts. */
+  turn(name) {
+    this.state.set({ [SWITCHES[name][0]]: !this.on(name) });
+  }
+
+  /** Turn a switch of one chart; `alone`, `wide` and `table` are a chart's own in any case. */
+  turnOwn(tag, name) {
+    const now = this.of(tag)[name];
+    const letter = { alone: "n", wide: "w", table: "t" }[name] ?? LETTERS[name];
+    this.#own(tag, (one) => {
+      const rest = one.letters.replaceAll(letter, "").replaceAll(letter.toUpperCase(), "");
+      const usual = name in LETTERS ? this.on(name) : false;
+      const sign = !now === usual ? "" : now ? letter.toUpperCase() : letter;
+      return { letters: rest + sign, zoom: name === "alone" ? (now ? null : this.zoom) : one.zoom };
+    });
+  }
+
+  /** What this chart does differently, all charts do. */
+  applyToAll(tag) {
+    const shown = this.of(tag);
+    const patch = Object.fromEntries(Object.entries(SWITCHES).map(([name, [key]]) => [key, shown[name]]));
+    const own = mapped(this.state.get("own"), (one) => ({ ...one, letters: one.letters.replace(/[xyzo]/gi, "") }));
+    this.state.set({ ...patch, own });
+  }
+
+  #own(tag, change) {
+    const all = this.state.get("own");
+    this.state.set({ own: mapped({ ...all, [tag]: change(all[tag] ?? { letters: "", zoom: null }) }, (one) => one) });
+  }
+
+  /** Pin a chart to the top, or let it go. */
+  pin(tag) {
+    const { pins } = this;
+    this.state.set({ pins: pins.includes(tag) ? pins.filter((one) => one !== tag) : [...pins, tag] });
+  }
+
+  /** Zoom to a range of x; the one before can be gone back to. @param {string} [tag] the chart, which may be alone */
+  zoomTo(from, to, tag) {
     if (!(to > from)) return;
-    this.stack.push(this.zoom);
-    if (this.stack.length > 50) this.stack.shift();
-    this.#zoomed([from, to]);
+    const alone = this.#alone(tag);
+    this.#stack.push({ tag: alone, zoom: this.#zoomOf(alone) });
+    if (this.#stack.length > MOST_BACK) this.#stack.shift();
+    this.#zoomed([from, to], alone);
   }
 
   /** Move the range without a step to go back to. */
-  panTo(from, to) {
-    this.#zoomed([from, to]);
+  panTo(from, to, tag) {
+    this.#zoomed([from, to], this.#alone(tag));
   }
 
   /** One zoom back; from the last one to everything. */
   back() {
-    this.#zoomed(this.stack.pop() ?? null);
+    const { tag, zoom } = this.#stack.pop() ?? { tag: null, zoom: null };
+    this.#zoomed(zoom, tag);
   }
 
-  /** Everything again. */
+  /** Everything again, in all charts. */
   reset() {
-    this.stack = [];
-    this.#zoomed(null);
+    this.#stack = [];
+    const own = mapped(this.state.get("own"), (one) => ({ ...one, zoom: null }));
+    this.state.set({ z: null, own });
   }
 
-  #zoomed(zoom) {
-    this.zoom = zoom;
-    this.#write();
-    this.changed("zoom");
+  #alone(tag) {
+    return tag !== undefined && this.of(tag).alone ? tag : null;
   }
 
-  #write() {
-    const url = new URL(location.href);
-    // Always in this order, whatever was changed first: the same view has the same address.
-    const put = (key, value) => {
-      url.searchParams.delete(key);
-      if (value) url.searchParams.append(key, value);
-    };
-    put("x", this.axis === "step" ? "" : this.axis);
-    put("sm", this.smoothing ? String(this.smoothing) : "");
-    put("logy", this.logY ? "1" : "");
-    put("outliers", this.outliers ? "hide" : "");
-    put("z", this.zoom ? this.zoom.map((x) => Number(x.toPrecision(8))).join("..") : "");
-    clearTimeout(this.writing);
-    if (url.href === location.href) return;
-    // Browsers refuse more than a hundred changes in half a minute, and a slider makes them.
-    this.writing = setTimeout(() => history.replaceState(history.state, "", url), 200);
+  #zoomOf(alone) {
+    return alone === null ? this.zoom : this.of(alone).zoom;
+  }
+
+  #zoomed(zoom, alone) {
+    const range = zoom && zoom.map((x) => Number(x.toPrecision(8)));
+    if (alone === null) this.state.set({ z: range });
+    else this.#own(alone, (one) => ({ ...one, zoom: range }));
   }
 }
 
-function clamp(smoothing) {
-  return Math.round(Math.min(MAX_SMOOTHING, Math.max(0, smoothing)) * 100) / 100;
+/** The same with every value changed; those that say nothing any more are left out. */
+function mapped(own, change) {
+  return Object.fromEntries(Object.entries(own).map(([tag, one]) => [tag, change(one)]).filter(([, one]) => one.letters));
 }

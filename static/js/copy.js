@@ -1,7 +1,8 @@
 // <button data-copy="#id">: copies the text of that element, and says so in the button for a moment.
 const SHOWN_MS = 1600;
 
-async function copy(text) {
+/** Put text on the clipboard; throws where the browser refuses. */
+export async function copyText(text) {
   if (navigator.clipboard && window.isSecureContext) {
     await navigator.clipboard.writeText(text);
     return;
@@ -25,7 +26,7 @@ export function installCopy() {
     const words = button.querySelector("[data-copy-label]") ?? button;
     button.dataset.label ??= words.textContent;
     try {
-      await copy((source.value ?? source.textContent).trim());
+      await copyText((source.value ?? source.textContent).trim());
       words.textContent = "Copied";
     } catch {
       // leave the text selected, so that one key press does it

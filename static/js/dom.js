@@ -27,6 +27,9 @@ const ICONS = {
   plus: "M8 3v10M3 8h10",
   minus: "M3 8h10",
   reset: "M3 3v4h4M3.5 7A5 5 0 1 1 4 11",
+  pin: "M6 2.5h4l-.5 4 2.5 2.5v1H4V9l2.5-2.5zM8 10v4",
+  shut: "m4 4 8 8m0-8-8 8",
+  back: "M6.5 4 3 7.5 6.5 11M3 7.5h6.5a3.5 3.5 0 0 1 0 7H8",
   wide: "M6 3H3v3m0-3 4 4m3 6h3v-3m0 3-4-4",
 };
 

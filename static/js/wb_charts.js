@@ -1,25 +1,30 @@
 // The charts of a workbench: the curves of the runs that are drawn.
-const SETTLE_MS = 250;
+import "./chart.js";
+
+const SETTLE_MS = 120;
 
 /** Fill the pane; see wb_panes.js. */
 export async function mount(host, state) {
   await state.rows.ready();
-  let shown = "";
+  const curves = document.createElement("danlu-curves");
+  let shown = state.drawn();
+  curves.bench = state;
+  curves.first = shown;
+  host.replaceChildren(curves);
   let timer = 0;
   const draw = () => {
+    timer = 0;
     const ids = state.drawn();
-    if (ids.join() === shown) return;
-    shown = ids.join();
-    const curves = document.createElement("danlu-curves");
-    curves.setAttribute("run", shown);
-    curves.setAttribute("labels", JSON.stringify(Object.fromEntries(ids.map((id) => [id, `${state.rows.get(id)?.name ?? "Run"} #${id}`]))));
-    host.replaceChildren(curves);
+    if (ids.join() !== shown.join()) curves.show(ids);
+    else curves.renamed();
+    shown = ids;
   };
-  const drawSoon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(draw, SETTLE_MS);
+  const soon = () => (timer ||= setTimeout(draw, SETTLE_MS)); // ticking a row must not wait for the charts
+  const offs = [state.on(["sel", "hide"], soon), state.rows.on(({ what }) => what !== "fresh" && soon())];
+  return {
+    stop: () => {
+      clearTimeout(timer);
+      offs.forEach((off) => off());
+    },
   };
-  draw();
-  const offs = [state.on(["sel", "hide"], drawSoon), state.rows.on(({ what }) => what !== "rows" && drawSoon())];
-  return { stop: () => offs.forEach((off) => off()) };
 }

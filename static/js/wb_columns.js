@@ -21,6 +21,7 @@ const FIXED = {
   updated: ["Last active", "time", (row) => row.updated_at],
   reason: ["Reason", "text", (row) => row.reason],
   sweep: ["Sweep", "text", (row) => row.sweep],
+  configuration: ["Configuration", "text", (row) => configuration(row)],
 };
 /** How a metric is summed up. */
 export const SUMMARIES = ["last", "min", "max"];
@@ -128,6 +129,19 @@ function compare(a, b, down) {
 
 function blank(value) {
   return value === null || value === undefined || Number.isNaN(value) || value === "";
+}
+
+const configurations = new WeakMap();
+
+/** What runs have in common that differ in nothing but the seed. */
+function configuration(row) {
+  let text = configurations.get(row.params);
+  if (text === undefined) {
+    const params = Object.keys(row.params).filter((key) => key !== "seed").sort();
+    text = [row.recipe || row.entrypoint || "", ...params.map((key) => `${key}=${plain(row.params[key])}`)].join(" ").trim();
+    configurations.set(row.params, text);
+  }
+  return text;
 }
 
 /** A value as text, as JSON has it, except that strings stand without quotes. */

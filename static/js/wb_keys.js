@@ -49,6 +49,12 @@ const brushes = () => ({
   read: (value) => Object.fromEntries(value.split(",").map((item) => item.split("~")).filter((parts) => parts.length === 3).map(([name, low, high]) => [unpack(name), [end(low), end(high)]])),
   write: (value) => Object.entries(value).map(([name, [low, high]]) => `${pack(name)}~${low === null ? "" : pack(low)}~${high === null ? "" : pack(high)}`).join(","),
 });
+/** What single charts do differently: tag~letters, or tag~letters~from~to with a zoom of their own. */
+const charts = () => ({
+  otherwise: {},
+  read: (value) => Object.fromEntries(value.split(",").map((item) => item.split("~")).filter(([, letters]) => /^[a-z]+$/i.test(letters ?? "")).map(([tag, letters, from, to]) => [unpack(tag), { letters, zoom: to !== undefined && Number(from) < Number(to) ? [Number(from), Number(to)] : null }])),
+  write: (value) => Object.entries(value).map(([tag, { letters, zoom }]) => [pack(tag), letters, ...(zoom ?? [])].join("~")).join(","),
+});
 function end(value) {
   if (value === "") return null;
   return Number.isFinite(Number(value)) ? Number(value) : unpack(value);
@@ -73,10 +79,14 @@ export const KEYS = {
   smk: oneOf("ema", "gauss"),
   logx: flag(),
   logy: flag(),
+  zero: flag(), // y from zero
   out: flag(), // outliers ignored
+  own: charts(), // what single charts do differently
   z: range(), // zoom
   f: text(), // filter of tags
   pins: list(), // tags on top
+  fold: list(), // sections of charts that are open where they would be closed, or the other way round
+  full: text(), // the tag whose chart fills the screen
   step: number(null, 0), // of the media
   band: oneOf("se", "sd", "ci", "none"),
   pc: list(null), // axes of the parallel coordinates

@@ -49,7 +49,7 @@ def test_curves_zoom_smooth_and_are_linked_to(page: Page, rest: Rest) -> None:
     assert state(page)["points"] == {"acc/val": [STEPS], "loss": [STEPS]}
     expect(page.get_by_role("img", name="Line chart of loss. 300 points")).to_be_visible()
 
-    over = page.locator('[data-tag="loss"] .u-over')
+    over = page.locator('[data-tag="loss"] .curve-over')
     box = over.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
@@ -68,7 +68,7 @@ def test_curves_zoom_smooth_and_are_linked_to(page: Page, rest: Rest) -> None:
     assert 215 < high < 235
     page.get_by_label("Smoothing").fill("0.6")
     page.get_by_role("button", name="Log y").click()
-    page.wait_for_url(re.compile(r"\?sm=0\.6&logy=1&z=[\d.]+$"))
+    page.wait_for_url(re.compile(r"\?sm=0\.6&logy=1&z=[\d.~]+$"))
     page.reload()
     again = wait_for(lambda: state(page) if state(page)["drawn"] else None, 20, "the curves of the link")
     assert (again["smoothing"], again["logY"]) == (0.6, True)

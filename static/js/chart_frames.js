@@ -1,0 +1,72 @@
+// Drawing by the frame: whatever the charts of a page have to draw is done in portions that leave the page responsive.
+const CALM = 260_000; // thin line segments a frame
+const BUSY = 45_000; // the same while somebody zooms, or curves grow
+const CALM_MS = 12;
+const BUSY_MS = 5;
+const SETTLED_MS = 250;
+
+const jobs = new Set();
+let request = 0;
+let busyUntil = 0;
+let settle = 0;
+const settled = new Set();
+
+/** Draw this with the next frames. @param {{begin: () => Iterator<number>|null, done: () => void}} plot */
+export function schedule(plot) {
+  plot.job = null;
+  jobs.add(plot);
+  request ||= requestAnimationFrame(frame);
+}
+
+/** Do not draw it any more. */
+export function unschedule(plot) {
+  plot.job = null;
+  jobs.delete(plot);
+  settled.delete(plot);
+}
+
+/** Somebody pulls at the charts: quick before fine, for a moment. */
+export function hurry() {
+  busyUntil = performance.now() + SETTLED_MS;
+}
+
+/** Is it better to be quick now than fine? */
+export function hurried() {
+  return performance.now() < busyUntil;
+}
+
+/** Draw this finely when it has become quiet. */
+export function refineLater(plot) {
+  settled.add(plot);
+  clearTimeout(settle);
+  settle = setTimeout(() => {
+    for (const one of settled) one.refine();
+    settled.clear();
+  }, SETTLED_MS + 30);
+}
+
+function frame() {
+  request = 0;
+  const started = performance.now();
+  const busy = hurried();
+  let left = busy ? BUSY : CALM;
+  const most = busy ? BUSY_MS : CALM_MS;
+  for (const plot of jobs) {
+    // all of them get their axes at once: what is shown stays in step
+    plot.job ??= plot.begin();
+    if (!plot.job) jobs.delete(plot);
+  }
+  for (const plot of jobs) {
+    while (left > 0 && performance.now() - started < most) {
+      const { value, done } = plot.job.next(0);
+      left -= value ?? 0;
+      if (done) {
+        jobs.delete(plot);
+        plot.done();
+        break;
+      }
+    }
+    if (jobs.has(plot)) break;
+  }
+  if (jobs.size) request ||= requestAnimationFrame(frame);
+}

@@ -1,0 +1,176 @@
+// The runs of the charts: which are drawn, what they are called, how they look, which form groups, which still grow.
+import { column, plain } from "./wb_columns.js";
+
+const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+const GROWING_MS = 20_000; // after its last point a curve is taken to have stopped
+const MOST_DIFFER = 3;
+const NAMED = 24; // characters of a param's value in a label
+
+/** `host` is the <danlu-curves>, `state` the workbench's. */
+export class Runs {
+  drawn = [];
+  /** Means are drawn: [{key, runs}]; null: each run by itself. */
+  groups = null;
+
+  #looks = new Map();
+  #labels = new Map();
+  #states = new Map();
+  #names = new Map();
+  #heardAt = -Infinity;
+  #differ = [];
+
+  constructor(host, state) {
+    this.host = host;
+    this.state = state;
+    this.given = JSON.parse(host.getAttribute("labels") ?? "{}");
+  }
+
+  /** The runs that the element's attribute names. */
+  named() {
+    return (this.host.getAttribute("run") ?? this.host.getAttribute("runs") ?? "").split(",").map(Number).filter((run) => run > 0);
+  }
+
+  /** Draw these. */
+  show(runs) {
+    this.drawn = [...runs];
+    const topics = this.drawn.map((run) => `metrics:${run}`).join(",");
+    if (this.host.dataset.topics !== topics) this.host.dataset.topics = topics;
+    this.#rename();
+    this.regroup();
+  }
+
+  /** Names, params or colours are others. */
+  changed() {
+    this.#rename();
+    this.regroup();
+  }
+
+  #row(run) {
+    return this.state.rows.get(run);
+  }
+
+  #rename() {
+    this.#labels.clear();
+    this.#looks.clear();
+    const rows = this.drawn.map((run) => this.#row(run)).filter(Boolean);
+    const keys = [...new Set(rows.flatMap((row) => Object.keys(row.params)))];
+    const values = (key) => new Set(rows.map((row) => JSON.stringify(row.params[key])));
+    this.#differ = rows.length > 1 ? keys.filter((key) => values(key).size > 1) : [];
+  }
+
+  /** Put runs together that are alike in the column that the state names. */
+  regroup() {
+    const name = this.state.get("group");
+    this.#looks.clear();
+    this.#labels.clear();
+    if (!name || this.drawn.length < 2) {
+      this.groups = null;
+      return;
+    }
+    const by = column(name);
+    const found = new Map();
+    for (const run of this.drawn) {
+      const row = this.#row(run);
+      const value = row ? by.value(row) : undefined;
+      const key = `${by.title} ${value === undefined || value === null ? "none" : plain(value)}`;
+      if (!found.has(key)) found.set(key, []);
+      found.get(key).push(run);
+    }
+    this.groups = [...found].map(([key, runs]) => ({ key, runs }));
+  }
+
+  /** Columns that put some of these runs together, but not all of them: [name]. */
+  groupable() {
+    const rows = this.drawn.map((run) => this.#row(run)).filter(Boolean);
+    if (rows.length < 2) return [];
+    const names = ["configuration", ...this.#differ.filter((key) => key !== "seed").map((key) => `params.${key}`), "recipe", "entrypoint", "owner", "experiment", "device"];
+    return names.filter((name) => {
+      const by = column(name);
+      const count = new Set(rows.map((row) => plain(by.value(row) ?? null))).size;
+      return count < rows.length && (count > 1 || name === "configuration");
+    });
+  }
+
+  /** How a run or a group is drawn: {colour: 0..9, dash: 0..2}. */
+  look(key) {
+    let look = this.#looks.get(key);
+    if (!look) {
+      const run = typeof key === "number" ? key : Math.min(...(this.groups?.find((one) => one.key === key)?.runs ?? [0]));
+      look = this.state.colour(run);
+      // what is alone needs no dashes to be told apart
+      if (this.drawn.length === 1 || this.groups) look = { ...look, dash: 0 };
+      this.#looks.set(key, look);
+    }
+    return look;
+  }
+
+  /** What a run or a group is called: its name, and what it has that others do not. */
+  label(key) {
+    let label = this.#labels.get(key);
+    if (label === undefined) this.#labels.set(key, (label = this.parts(key).join(" · ")));
+    return label;
+  }
+
+  /** The label's parts: name, then differing params. */
+  parts(key) {
+    if (typeof key !== "number") return this.#partsOfGroup(key);
+    const name = this.given[key] ?? (this.#row(key) ? `${this.#row(key).name || "Run"} #${key}` : (this.#names.get(key) ?? `Run ${key}`));
+    return [name, ...this.#params(this.#row(key), this.#differ)];
+  }
+
+  #partsOfGroup(key) {
+    const group = this.groups?.find((one) => one.key === key);
+    if (this.state.get("group") !== "configuration" || !group) return [key];
+    // the whole configuration is long; what differs between them is what one wants to read
+    const differ = this.#differ.filter((name) => name !== "seed");
+    const params = this.#params(this.#row(group.runs[0]), differ, 6);
+    return params.length ? params : [`${group.runs.length} runs`];
+  }
+
+  #params(row, keys, most = MOST_DIFFER) {
+    if (!row) return [];
+    return keys.filter((key) => key in row.params).slice(0, most).map((key) => `${key} ${plain(row.params[key]).slice(0, NAMED)}`);
+  }
+
+  /** Entries of the legend: what is drawn, and what was hidden of it. */
+  legend() {
+    if (this.groups) return this.groups.map(({ key, runs }) => ({ key, label: [`${this.label(key)} (${runs.length})`], title: runs.map((run) => `#${run}`).join(", "), shown: true }));
+    const hidden = this.state.get("hide").filter((run) => !this.drawn.includes(run) && this.#row(run) && (!this.state.get("sel").length || this.state.get("sel").includes(run)));
+    const all = [...this.drawn, ...hidden];
+    return all.map((run) => ({ key: run, label: [this.label(run)], title: this.label(run), shown: !hidden.includes(run) }));
+  }
+
+  /** Hide an entry of the legend, or bring it back. */
+  toggle(key) {
+    if (typeof key !== "number") return;
+    const hide = this.state.get("hide");
+    this.state.set({ hide: hide.includes(key) ? hide.filter((run) => run !== key) : [...hide, key] });
+  }
+
+  /** A point of this run came. */
+  heard() {
+    this.#heardAt = performance.now();
+  }
+
+  /** Do curves get longer at the moment? */
+  get growing() {
+    return performance.now() - this.#heardAt < GROWING_MS && !this.ended;
+  }
+
+  /** Have all runs come to their end, as far as is known? */
+  get ended() {
+    const states = this.drawn.map((run) => this.#states.get(run) ?? this.#row(run)?.state);
+    return states.length > 0 && states.every((state) => ENDED.has(state));
+  }
+
+  /** The stream told of a run. @returns {boolean} it has come to its end just now */
+  told({ id, name, state }) {
+    if (name && !this.#names.has(id)) {
+      this.#names.set(id, `${name} #${id}`);
+      this.#labels.delete(id);
+    }
+    const before = this.#states.get(id);
+    this.#states.set(id, state);
+    return before !== undefined && before !== state && ENDED.has(state);
+  }
+}
