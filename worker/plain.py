@@ -5,7 +5,6 @@ the script finds here as well. What it would import anew is already there; that 
 """
 
 import importlib.machinery
-import linecache
 import logging
 import multiprocessing
 import multiprocessing.process
@@ -14,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +21,7 @@ from worker import outside
 
 OURS = frozenset({"app", "worker"})
 """Packages of ours that no script asks for by accident: its own modules may have these names."""
+_ours: list[str] = []
 _kept: list[ModuleType] = []
 """What was forgotten: to take it apart would write to, and so copy, thousands of pages shared with the warm process."""
 _MAIN_PROCESS = multiprocessing.current_process()
@@ -54,7 +54,7 @@ def become(run_dir: Path, entrypoint: str, args: list[str], env: Mapping[str, st
         the new `__main__`, empty as yet.
     """
     path = run_dir / entrypoint
-    _forget(OURS | _shadowed(path.parent))
+    _forget(_shadowed(path.parent))
     sys.argv[:] = [entrypoint, *args]
     outside.set_orig_argv(args, entrypoint)
     sys.path[0] = str(path.parent)  # in its place was the folder that the warm process was started in
@@ -67,7 +67,6 @@ def become(run_dir: Path, entrypoint: str, args: list[str], env: Mapping[str, st
     multiprocessing.process._children = set()  # type: ignore[attr-defined] # noqa: SLF001
     multiprocessing.current_process().authkey = os.urandom(32)  # else it were the same in all runs
     tempfile.tempdir = None  # TMPDIR may be the run's own
-    linecache.clearcache()
     sys.dont_write_bytecode = True  # the folder is for what the script writes
     started = logging.makeLogRecord({}).created
     logging._startTime = type(logging._startTime)(  # type: ignore[attr-defined] # noqa: SLF001
@@ -78,11 +77,24 @@ def become(run_dir: Path, entrypoint: str, args: list[str], env: Mapping[str, st
     return module
 
 
-def _forget(names: Iterable[str]) -> None:
-    """Take packages out of `sys.modules`; code of ours that runs on keeps its references."""
-    dropped = frozenset(names)
-    ours = [name for name in sys.modules if name.partition(".")[0] in dropped]
-    _kept.extend(sys.modules.pop(name) for name in ours)
+def survey() -> None:
+    """Note which modules are ours, for all forks of this process: looking through two thousand names copies their pages."""
+    _ours[:] = _below(OURS)
+
+
+def _forget(shadowed: frozenset[str]) -> None:
+    """Take our packages, and these, out of `sys.modules`; code of ours that runs on keeps its references."""
+    if not _ours:
+        survey()
+    for name in (*_ours, *(_below(shadowed) if shadowed else ())):
+        module = sys.modules.pop(name, None)
+        if module is not None:
+            _kept.append(module)
+
+
+def _below(packages: frozenset[str]) -> list[str]:
+    """The names of the loaded modules of these packages."""
+    return [name for name in sys.modules if name.partition(".")[0] in packages]
 
 
 def _shadowed(folder: Path) -> frozenset[str]:

@@ -13,6 +13,7 @@ It says `{"event": "ready", "torch": version}` once, or `{"event": "failed", "de
 import gc
 import importlib
 import json
+import linecache
 import os
 import select
 import signal
@@ -64,15 +65,17 @@ def warm_up(preload: list[str]) -> None:
     _faster_crc()
     _survey()
     _no_farewells()
+    linecache.clearcache()  # of torch's sources: no script asks for them
     gc.collect()
     gc.freeze()  # collections in the forks leave the shared pages alone
 
 
 def _survey() -> None:
     """Look once at what all forks would look at."""
-    from worker import interpreters, torchsetup
+    from worker import interpreters, plain, torchsetup
 
     interpreters.survey()
+    plain.survey()
     torchsetup.survey()
 
 
