@@ -4,8 +4,13 @@ const STAY_MS = 7000;
 const SILENT_MS = 30000;
 let lastNetworkError = -Infinity;
 
-/** Show a message; `kind` is "info" or "error". Errors stay until they are closed. */
-export function toast(text, kind = "info") {
+/**
+ * Show a message; `kind` is "info" or "error". Errors stay until they are closed.
+ * @param {string} text
+ * @param {"info"|"error"} [kind]
+ * @param {{stay?: number, words?: string, action?: () => void}} [more] stay: milliseconds; words and action: of a button in it
+ */
+export function toast(text, kind = "info", { stay, words: label, action } = {}) {
   const box = document.createElement("div");
   box.className = "toast";
   box.dataset.kind = kind;
@@ -17,7 +22,19 @@ export function toast(text, kind = "info") {
   close.dataset.dismiss = "";
   close.textContent = "×";
   close.setAttribute("aria-label", "Dismiss");
+  if (stay) box.dataset.stay = stay;
   box.append(words, close);
+  if (action) {
+    const button = document.createElement("button");
+    button.className = "btn small";
+    button.type = "button";
+    button.textContent = label;
+    button.addEventListener("click", () => {
+      box.remove();
+      action();
+    });
+    words.after(button);
+  }
   document.getElementById("toasts").append(box);
   return box;
 }
@@ -59,7 +76,7 @@ export function installToasts() {
   document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest(".toast")?.remove());
   new MutationObserver((records) => {
     for (const node of records.flatMap((record) => [...record.addedNodes])) {
-      if (node.dataset?.kind && node.dataset.kind !== "error") setTimeout(() => node.remove(), STAY_MS);
+      if (node.dataset?.kind && node.dataset.kind !== "error") setTimeout(() => node.remove(), Number(node.dataset.stay) || STAY_MS);
     }
   }).observe(document.getElementById("toasts"), { childList: true });
 

@@ -1,10 +1,11 @@
 // Columns of runs: their names, values, titles and order. A column is named as in queries and in REST: state, created,
 // params.lr, metrics.loss/val.min. Pure functions; the table, the palette and every pane that lets one choose a column use them.
 
+const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 const FIXED = {
   id: ["Id", "number", (row) => row.id],
   name: ["Run", "text", (row) => row.name],
-  state: ["State", "state", (row) => (row.stopping && row.state === "running" ? "stopping" : row.state)],
+  state: ["State", "state", (row) => (row.stopping && !ENDED.has(row.state) ? "stopping" : row.state)],
   progress: ["Progress", "progress", (row) => fraction(row)],
   experiment: ["Experiment", "text", (row) => row.experiment],
   recipe: ["Recipe", "text", (row) => row.recipe],

@@ -34,13 +34,16 @@ export class RowStore {
   #timer = 0;
   #again = 0;
   #shown = new Set();
+  #concealed = new Set();
+  #late = false; // a change came while lines were held
+  held = false;
 
   constructor(state) {
     this.#state = state;
     const { signal } = this.#abort;
     state.on("q", () => this.#filterSoon());
     state.on("arch", () => this.load());
-    state.on("sort", () => this.#arrange("sort"));
+    state.on("sort", () => this.#arrange("sort", [], false));
     for (const kind of ["experiment", "gone"]) {
       document.body.addEventListener(`danlu:${kind}`, ({ detail }) => this.#heard(kind, detail), { signal });
     }
@@ -123,10 +126,23 @@ export class RowStore {
     this.#tell("rows", [id]);
   }
 
-  /** Take rows out: they were deleted, or archived. */
-  remove(ids) {
-    for (const id of ids) this.#rows.delete(id);
-    this.#arrange("filter");
+  /** Leave rows out, as if they were gone: they are about to be. */
+  conceal(ids) {
+    for (const id of ids) this.#concealed.add(id);
+    this.#arrange("filter", [], false);
+  }
+
+  /** Show rows again that were concealed. */
+  restore(ids) {
+    for (const id of ids) this.#concealed.delete(id);
+    this.#arrange("filter", [], false);
+  }
+
+  /** While held, values change in place, but no line moves: somebody points at one, or is in it with the keyboard. */
+  hold(on) {
+    if (this.held === on) return;
+    this.held = on;
+    if (!on && this.#late) this.#arrange("sort", [], false);
   }
 
   /** Show what is held back. */
@@ -195,7 +211,7 @@ export class RowStore {
 
   #heard(kind, detail) {
     if (kind === "experiment" && this.phase === "ready") this.#refreshSoon(); // the page follows those of its runs only
-    if (kind === "gone" && this.#rows.has(detail.run)) this.remove([detail.run]);
+    if (kind === "gone" && this.#rows.delete(detail.run)) this.#arrange("filter", [], false);
   }
 
   #refreshSoon() {
@@ -207,9 +223,17 @@ export class RowStore {
 
   // what is shown, in which order
 
-  #arrange(what, changed = []) {
-    const all = [...this.#rows.keys()].filter((id) => !this.#found || this.#found.has(id));
-    if (what === "load" || what === "filter" || what === "sort") for (const id of all) this.#shown.add(id);
+  #arrange(what, changed = [], showAll = what !== "rows") {
+    if (what === "rows" && this.held) {
+      this.#late = true;
+      this.#tell("rows", changed);
+      const fresh = [...this.#rows.keys()].filter((id) => !this.#shown.has(id) && this.#fits(id));
+      if (fresh.length !== this.fresh.length) this.#tell("fresh", (this.fresh = fresh));
+      return;
+    }
+    this.#late = false;
+    const all = [...this.#rows.keys()].filter((id) => this.#fits(id));
+    if (showAll) for (const id of all) this.#shown.add(id);
     const fresh = all.filter((id) => !this.#shown.has(id));
     const order = compareBy(this.#state.get("sort"));
     const ids = all.filter((id) => this.#shown.has(id)).sort((a, b) => order(this.#rows.get(a), this.#rows.get(b)));
@@ -222,6 +246,10 @@ export class RowStore {
     }
     this.#tell(moved && what === "rows" ? "sort" : what, changed);
     if (news) this.#tell("fresh", fresh);
+  }
+
+  #fits(id) {
+    return (!this.#found || this.#found.has(id)) && !this.#concealed.has(id);
   }
 
   #tell(what, ids = this.ids) {

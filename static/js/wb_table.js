@@ -1,0 +1,304 @@
+// <danlu-runs rows="12">: the run table of a workbench. It puts itself in the place of the server's plain table.
+// `el.state()` tells tests what is shown.
+import { afterPaint, make } from "./dom.js";
+import { Bulk } from "./wb_bulk.js";
+import { FilterBox } from "./wb_filter.js";
+import { Grid, keyOf } from "./wb_grid.js";
+import { Header } from "./wb_header.js";
+import { columnMenu, toolBar } from "./wb_menus.js";
+import { chosenColumns, linesOf } from "./wb_model.js";
+import { Shortcuts } from "./wb_shortcuts.js";
+import { workbench } from "./wb_state.js";
+
+class Runs extends HTMLElement {
+  columns = [];
+  ticked = new Set();
+  hidden = new Set();
+  open = new Set(); // groups that show their runs
+  active = { at: -1, key: null, stop: 0 };
+  #anchor = null;
+  #offs = [];
+
+  connectedCallback() {
+    this.state = workbench(this);
+    this.rows = this.state.rows;
+    this.may = this.hasAttribute("may");
+    this.#build();
+    const { state, rows } = this;
+    this.#offs = [
+      rows.on((change) => this.#rowsChanged(change)),
+      state.on(["cols", "pin", "w", "diff"], () => this.#arrange()),
+      state.on(["group", "sort"], () => this.#lines()),
+      state.on(["sel", "hide", "base"], () => this.#marks()),
+    ];
+    this.#readMarks();
+    if (rows.phase !== "loading") this.#rowsChanged({ what: "load" });
+  }
+
+  disconnectedCallback() {
+    for (const off of this.#offs) off();
+    this.grid.stop();
+    this.shortcuts.stop();
+    this.bulk.stop();
+  }
+
+  /** What is shown, for tests. */
+  shown() {
+    return {
+      columns: this.columns.map((one) => one.name), lines: this.grid.lines.length, ticked: [...this.ticked],
+      drawn: this.grid.body.children.length, sort: this.state.get("sort"), names: [...this.grid.body.children].map((row) => row.dataset.key),
+    };
+  }
+
+  #build() {
+    this.filter = new FilterBox(this.state, this.getAttribute("experiment"));
+    this.tools = toolBar(this);
+    this.pill = make("button", { class: "wt-pill", type: "button", hidden: true, onclick: () => this.#reveal() });
+    const head = make("tr", { role: "row", "aria-rowindex": 1 });
+    const body = make("tbody", { role: "rowgroup" });
+    this.table = make("table", { role: "grid", class: "wt", "aria-label": "Runs", "aria-multiselectable": "true" }, make("thead", { role: "rowgroup" }, head), body);
+    this.scroll = make("div", { class: "wt-scroll" }, this.table);
+    this.empty = make("div", { class: "empty slim", hidden: true });
+    this.spoken = make("div", { class: "visually-hidden", role: "status" });
+    this.bulk = new Bulk(this);
+    this.frame = make("div", { class: "wt-frame" },
+      make("div", { class: "wt-bar" }, this.filter.element, this.tools.element), this.filter.error,
+      make("div", { class: "wt-view" }, this.scroll, this.pill, this.empty), this.bulk.element, this.spoken);
+    this.replaceChildren(this.frame);
+    this.grid = new Grid(this, this.scroll, this.table, body);
+    this.header = new Header(this, head);
+    this.shortcuts = new Shortcuts(this);
+    this.table.addEventListener("click", (event) => this.#click(event));
+    this.table.addEventListener("focusin", (event) => this.#focused(event));
+    this.table.addEventListener("keydown", (event) => this.#key(event));
+    for (const name of ["pointerenter", "pointerleave"]) body.addEventListener(name, () => this.rows.hold(name === "pointerenter"));
+    this.table.addEventListener("focusout", (event) => this.table.contains(event.relatedTarget) || this.rows.hold(body.matches(":hover")));
+  }
+
+  // what the parts call
+
+  /** Say something to screen readers. */
+  say(text) {
+    this.spoken.textContent = text;
+  }
+
+  /** Tick exactly these runs. */
+  tick(ids) {
+    this.state.set({ sel: ids });
+  }
+
+  /** Draw the curves of a run, or do not. */
+  toggleDrawn(ids) {
+    const hide = new Set(this.hidden);
+    const on = ids.some((id) => !hide.has(id));
+    for (const id of ids) on ? hide.add(id) : hide.delete(id);
+    this.state.set({ hide: [...hide] });
+  }
+
+  /** Show these columns, in order; the pinned ones stay what they are as long as they are shown. */
+  setColumns(names) {
+    const pin = names.filter((name) => this.state.get("pin").includes(name));
+    this.state.set({ cols: names, pin });
+  }
+
+  openColumnMenu(name, button) {
+    columnMenu(this, name, button);
+  }
+
+  /** The run of the line with the focus, or undefined. */
+  get current() {
+    return this.rows.get(this.grid.lines[this.active.at]?.id);
+  }
+
+  /** Put the focus on a line. */
+  focusLine(place, stop = this.active.stop) {
+    const { lines } = this.grid;
+    if (!lines.length) return;
+    const at = Math.min(lines.length - 1, Math.max(0, place));
+    this.active = { at, key: keyOf(lines[at]), stop };
+    this.grid.reveal(at);
+    this.focusActive();
+  }
+
+  /** Give the focus back to the line that had it, or to the nearest one. */
+  focusActive() {
+    const line = this.grid.lines[this.active.at];
+    const row = line && [...this.grid.body.children].find((one) => one.dataset.key === String(keyOf(line)));
+    const stops = row ? stopsOf(row) : [];
+    stops[Math.min(this.active.stop, stops.length - 1)]?.focus({ preventScroll: true });
+  }
+
+  /** Tick from the anchor to a line, or one run. */
+  tickLine(place, on, range) {
+    const { lines } = this.grid;
+    const from = range && this.#anchor !== null ? lines.findIndex((line) => keyOf(line) === this.#anchor) : -1;
+    const [low, high] = from < 0 ? [place, place] : [Math.min(from, place), Math.max(from, place)];
+    const next = new Set(this.ticked);
+    for (const line of lines.slice(low, high + 1)) {
+      for (const id of line.ids ?? [line.id]) on ? next.add(id) : next.delete(id);
+    }
+    this.#anchor = keyOf(lines[place]);
+    this.tick([...next]);
+  }
+
+  // changes
+
+  #rowsChanged({ what, ids }) {
+    if (this.rows.phase === "failed") return this.#say("The runs cannot be shown", "The server does not answer.", ["Try again", () => this.rows.load()]);
+    if (what === "fresh") this.#fresh();
+    else if (what === "rows") this.grid.refresh(ids);
+    else if (what === "load") this.#arrange();
+    else this.#lines();
+    this.tools.refresh();
+    this.bulk.refresh();
+    if (what !== "rows" || !this.dataset.ready) this.filter.refresh();
+    if (!this.dataset.ready && this.rows.phase === "ready") afterPaint(() => (this.dataset.ready = "1"));
+    return undefined;
+  }
+
+  #arrange() {
+    const { state, rows } = this;
+    const shown = rows.ids.map((id) => rows.get(id));
+    const { columns, differ } = chosenColumns(shown, { cols: state.get("cols"), pin: state.get("pin"), diff: state.get("diff"), compare: Boolean(state.scope.runs) });
+    this.columns = columns;
+    this.differ = differ;
+    this.grid.setColumns(columns, new Set(state.get("pin")), state.get("w"));
+    this.#lines();
+    this.tools.refresh();
+  }
+
+  #lines() {
+    const { state, rows } = this;
+    const group = state.get("group");
+    this.table.setAttribute("role", group ? "treegrid" : "grid");
+    const lines = linesOf(rows, group, this.open, state.get("sort"));
+    const place = lines.findIndex((line) => keyOf(line) === this.active.key);
+    if (place >= 0) this.active.at = place;
+    else if (this.active.at >= lines.length) this.active.at = lines.length - 1;
+    this.grid.setLines(lines);
+    this.grid.refresh(rows.ids);
+    this.header.show(this.columns, this.differ ?? new Set());
+    this.#heads();
+    this.#stops();
+    this.#emptiness();
+  }
+
+  #readMarks() {
+    this.ticked = new Set(this.state.get("sel"));
+    this.hidden = new Set(this.state.get("hide"));
+  }
+
+  #marks() {
+    this.#readMarks();
+    this.grid.refresh(this.rows.ids);
+    this.#heads();
+    this.bulk.refresh();
+  }
+
+  #heads() {
+    const { all } = this.header;
+    const shown = this.rows.ids.filter((id) => this.ticked.has(id)).length;
+    all.checked = shown > 0 && shown === this.rows.ids.length;
+    all.indeterminate = shown > 0 && !all.checked;
+  }
+
+  #emptiness() {
+    const { rows, state } = this;
+    const none = rows.phase === "ready" && rows.ids.length === 0;
+    this.scroll.hidden = none;
+    this.empty.hidden = !none;
+    if (none && rows.all.size) this.#say("No run of this experiment matches.", "", ["Show all", () => state.set({ q: null })]);
+    else if (none) this.#say("No runs yet", "", ["Start one", () => location.assign(this.getAttribute("new"))]);
+  }
+
+  #say(title, text, [words, action]) {
+    this.empty.replaceChildren(make("p", {}, title), ...(text ? [make("p", { class: "muted" }, text)] : []), make("button", { class: "btn", type: "button", onclick: action }, words));
+    this.empty.hidden = false;
+  }
+
+  /** Runs that came by the stream: shown at once where nothing moves away from under the reader, else behind a pill. */
+  #fresh() {
+    const count = this.rows.fresh.length;
+    const quiet = this.scroll.scrollTop === 0 && !this.rows.held;
+    if (count && quiet) return this.rows.reveal();
+    this.pill.hidden = !count;
+    this.pill.textContent = `${count} new run${count === 1 ? "" : "s"}`;
+    return undefined;
+  }
+
+  #reveal() {
+    this.rows.reveal();
+    this.pill.hidden = true;
+    this.scroll.scrollTop = 0;
+    this.focusLine(0);
+  }
+
+  // pointer and keys
+
+  #click(event) {
+    if (event.target.matches("[data-tick-all]")) return this.tick(event.target.checked ? [...new Set([...this.ticked, ...this.rows.ids])] : this.state.get("sel").filter((id) => !this.rows.places.has(id)));
+    const found = this.grid.lineOf(event.target);
+    if (!found) return undefined;
+    const { line, place } = found;
+    if (event.target.matches("input[type=checkbox]")) return this.tickLine(place, event.target.checked, event.shiftKey);
+    const act = event.target.closest("[data-act]")?.dataset.act;
+    if (act === "open") return this.toggleGroup(line.group);
+    if (act === "eye") return this.toggleDrawn([line.id]);
+    if (act === "colour") return this.bulk.pickColour(line.id, event.target.closest("button"));
+    if (act === "cancel") return this.bulk.cancelOne(line.id);
+    return undefined;
+  }
+
+  /** Show or hide the runs of a group. */
+  toggleGroup(label) {
+    if (!this.open.delete(label)) this.open.add(label);
+    this.#lines();
+    this.grid.refresh(this.rows.ids);
+  }
+
+  #focused(event) {
+    const found = this.grid.lineOf(event.target);
+    if (found) {
+      const stop = stopsOf(event.target.closest("tr")).indexOf(event.target);
+      this.active = { at: found.place, key: keyOf(found.line), stop: Math.max(0, stop) };
+      this.rows.hold(true);
+    }
+    this.#stops(event.target);
+  }
+
+  /** One stop of the whole grid is in the tab order. */
+  #stops(now) {
+    const before = this.stop;
+    const fallback = this.table.querySelector("[data-tick-all]");
+    this.stop = now && this.table.contains(now) ? now : this.table.contains(before) ? before : fallback;
+    if (before && before !== this.stop) before.tabIndex = -1;
+    if (this.stop) this.stop.tabIndex = 0;
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const row = event.target.closest("tr");
+    const stops = stopsOf(row);
+    const at = stops.indexOf(event.target);
+    const inBody = this.grid.body.contains(row);
+    const page = Math.max(1, Math.floor(this.scroll.clientHeight / 36) - 2);
+    const lines = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
+    if (lines !== undefined) {
+      if (!inBody && lines > 0) this.focusLine(0, Math.max(0, at));
+      else if (inBody && this.active.at === 0 && event.key === "ArrowUp") this.header.all.focus();
+      else if (inBody) this.focusLine(this.active.at + lines);
+    } else if (event.key === "ArrowRight") stops[at + 1]?.focus();
+    else if (event.key === "ArrowLeft") stops[at - 1]?.focus();
+    else if (event.key === "Home" && inBody) this.focusLine(0);
+    else if (event.key === "End" && inBody) this.focusLine(this.grid.lines.length - 1);
+    else return;
+    event.preventDefault();
+  }
+}
+
+/** What in a line can have the focus, from left to right. */
+function stopsOf(row) {
+  return [...row.querySelectorAll("input, button, a, td.wt-cell")].filter((one) => !(one.matches("td") && one.querySelector("button, a, input")) && one.offsetParent !== null);
+}
+
+customElements.define("danlu-runs", Runs);
