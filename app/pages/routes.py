@@ -1,6 +1,7 @@
 """The pages to look at: experiments, an experiment, a run, workers, compare; and the parts that refresh themselves."""
 
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
@@ -11,11 +12,12 @@ from starlette.responses import Response
 from app.api.queries import worker_dicts
 from app.auth.deps import require_page
 from app.clock import utcnow
-from app.config import run_dir
+from app.config import Settings, run_dir
+from app.db import ReadSession
 from app.deps import DbDep, RunIdPath, SettingsDep, SlugPath
 from app.disk import shortage
 from app.environments.record import recorded
-from app.errors import TooLarge
+from app.errors import Invalid, TooLarge
 from app.experiments import queries as experiments
 from app.fields import MAX_ID
 from app.pages import shapes
@@ -27,6 +29,7 @@ from app.runs import queries as runs
 from app.runs import repeat
 from app.runs.failing import traceback_of
 from app.runs.files import list_files
+from app.runs.listing.compiled import BadQuery
 from app.runs.listing.queries import list_runs
 from app.runs.listing.request import RunListQuery
 from app.runs.logfile import tail_log
@@ -87,18 +90,42 @@ def experiment(
             return page(request, "experiments/show.html", nav="experiments", experiment=about, tab=tab)
         states = [RunState(state)] if state in set(RunState) else []
         query = _run_list(
-            experiment=slug, q=q or None, state=states, sweep=sweep or None, sort=sort, cursor=cursor
+            experiment=slug,
+            q=q or None,
+            state=states,
+            sweep=sweep or None,
+            sort=_first_key(sort),
+            cursor=cursor,
         )
-        shown, more = list_runs(session, settings, query)
+        shown, more, problem = _first_page(session, settings, query)
     context: Context = {
         "experiment": about, "tab": "runs", "runs": shown, "next": more, "q": q, "state": state, "sort": sort,
+        "problem": problem,
         "sweep": sweep,
         "params": shapes.main_params(shown), "metrics": shapes.main_metrics(shown),
         "sorts": SORTS if sort in dict(SORTS) else (*SORTS, (sort, f"By {sort}")),
     }  # fmt: skip
-    if _wants_part(request):
-        return partial(request, "experiments/_live.html", **context)
     return page(request, "experiments/show.html", nav="experiments", **context)
+
+
+def _first_key(sort: str) -> str:
+    """The first key of a workbench's sort; the list of runs has no others."""
+    return unquote(sort.split(",", maxsplit=1)[0]).removesuffix(".last") or "-created"
+
+
+def _first_page(
+    session: ReadSession, settings: Settings, query: RunListQuery
+) -> tuple[list[Json], str | None, str | None]:
+    """Runs, the next page's cursor, and what is wrong with the query, which the page then says."""
+    try:
+        return *list_runs(session, settings, query), None
+    except BadQuery as error:
+        return [], None, error.detail
+    except Invalid as error:
+        if "sort" not in (error.fields or {}):
+            raise
+        # the workbench sorts by more columns than the list does
+        return *list_runs(session, settings, query.model_copy(update={"sort": "-created"})), None
 
 
 def _run_list(**asked: Any) -> RunListQuery:

@@ -1,29 +1,3 @@
-// <danlu-workbench experiment="slug"> or <danlu-workbench runs="1,2,3">: the run table and, beside or below it, the
-// panes. What the server has put inside stays until the rows are there.
-import { Panes } from "./wb_panes.js";
-import { State } from "./wb_state.js";
-
-class Workbench extends HTMLElement {
-  /** See wb_state.js; there as soon as the element is. */
-  state;
-
-  connectedCallback() {
-    const runs = this.getAttribute("runs");
-    this.state = new State({
-      experiment: this.getAttribute("experiment") ?? undefined,
-      runs: runs === null ? undefined : runs.split(",").map(Number).filter((id) => id > 0),
-    });
-    this.state.rows.load();
-    this.addEventListener("change", (event) => {
-      if (event.target.name === "run") this.state.set({ sel: [...this.querySelectorAll("input[name=run]:checked")].map((box) => Number(box.value)) });
-    });
-    this.panes = new Panes(this.querySelector(".wb-panes"), this.state);
-  }
-
-  disconnectedCallback() {
-    this.panes.stop();
-    this.state.stop();
-  }
-}
-
-customElements.define("danlu-workbench", Workbench);
+// The script of the workbench's pages. In this order: what stands inside of a workbench finds its state when it is made.
+import "./wb_host.js";
+import "./wb_table.js";

@@ -68,11 +68,10 @@ export class Bulk {
   /** Ask one run to stop, now. */
   async cancelOne(id) {
     const { rows } = this.table;
-    const before = rows.get(id).stopping;
-    rows.patch(id, { stopping: true });
+    rows.pretend(id, { stopping: true });
     const answer = await ask("POST", `/api/v1/runs/${id}/cancel`);
+    rows.pretend(id, null);
     if (answer) rows.patch(id, { state: answer.state, reason: answer.reason, stopping: Boolean(answer.cancel_requested_at) });
-    else rows.patch(id, { stopping: before });
   }
 
   cancelTicked() {
@@ -84,9 +83,9 @@ export class Bulk {
     const { rows } = this.table;
     const ids = runs.filter(isOpen).map((run) => run.id);
     if (!ids.length) return;
-    const show = (stopping) => ids.forEach((id) => rows.patch(id, { stopping }));
-    show(true);
-    this.#later(`Stopping ${count(ids)}.`, CANCEL_MS, { ids, action: "cancel" }, () => show(false), (refused) => refused.forEach((id) => rows.patch(id, { stopping: false })));
+    const show = (values) => ids.forEach((id) => rows.pretend(id, values));
+    show({ stopping: true });
+    this.#later(`Stopping ${count(ids)}.`, CANCEL_MS, { ids, action: "cancel" }, () => show(null), () => show(null));
   }
 
   deleteTicked() {

@@ -94,7 +94,7 @@ function fillStates(cell, rows) {
 
 function fillProgress(cell, row) {
   const done = fraction(row);
-  if (row.state === "queued" || (done === null && row.state !== "running")) return write(cell, "");
+  if (row.state === "queued" || row.state === "succeeded" || (done === null && row.state !== "running")) return write(cell, "");
   const words = row.epochs > 0 && row.epoch !== null ? `epoch ${row.epoch} of ${row.epochs}` : row.total > 0 ? `step ${row.step ?? 0} of ${row.total}` : row.phase ?? "";
   let bar = cell.querySelector("progress");
   if (!bar) {

@@ -24,8 +24,8 @@ export class FilterBox {
     this.list = make("ul", { class: "wt-list", role: "listbox", id: `${id}-list`, "aria-label": "Suggestions", hidden: true, onpointerdown: (event) => this.#pick(event) });
     this.count = make("span", { class: "wt-count muted small", role: "status" });
     this.clear = make("button", { class: "btn ghost icon small", type: "button", "aria-label": "Clear the filter", hidden: true, onclick: () => this.set("") }, "×");
-    this.element = make("div", { class: "wt-filter", role: "search", "aria-label": "Filter runs" }, this.input, this.count, this.clear, this.list);
     this.error = make("p", { class: "field-error wt-error", id: `${id}-error`, hidden: true });
+    this.element = make("div", { class: "wt-filter", role: "search", "aria-label": "Filter runs" }, this.input, this.count, this.clear, this.list, this.error);
     state.on("q", () => this.#follow());
     this.#follow();
   }

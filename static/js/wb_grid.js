@@ -8,19 +8,27 @@ export const ROW = 36;
 export const LEAD = [66, 240]; // tick and eye; name
 const OVERSCAN = 8;
 
-/** Widths of a column in px where the address has none. */
-export function widthOf(one, widths) {
-  return widths[one.name] ?? { state: 148, progress: 170, tags: 150, time: 96, duration: 104, param: 98, metric: 98 }[one.kind] ?? 110;
+const NARROW = matchMedia("(width < 720px)");
+
+/** Width of the name's column in px. */
+export function nameWidth(widths) {
+  return widths.name ?? (NARROW.matches ? 150 : LEAD[1]);
+}
+
+/** Width of a column in px; means with their spread need more room than values. */
+export function widthOf(one, widths, grouped = false) {
+  if (grouped && !widths[one.name] && ["param", "metric", "duration", "state"].includes(one.kind)) return one.kind === "state" ? 240 : 158;
+  return widths[one.name] ?? { state: 176, progress: 160, tags: 150, time: 96, duration: 104, param: 98, metric: 98 }[one.kind] ?? 110;
 }
 
 /** Where each pinned column begins, in px: [tick, name, …pinned]. */
-export function lefts(columns, pinned, widths) {
+export function lefts(columns, pinned, widths, grouped) {
   const found = [0, LEAD[0]];
-  let at = LEAD[0] + (widths.name ?? LEAD[1]);
+  let at = LEAD[0] + nameWidth(widths);
   for (const one of columns) {
     if (!pinned.has(one.name)) break;
     found.push(at);
-    at += widthOf(one, widths);
+    at += widthOf(one, widths, grouped);
   }
   return found;
 }
@@ -43,13 +51,14 @@ export class Grid {
   }
 
   /** Show these columns; every line is made anew. */
-  setColumns(columns, pinned, widths) {
+  setColumns(columns, pinned, widths, grouped) {
     const shape = columns.map((one) => one.name).join("\n");
     this.widths = widths;
-    const template = [LEAD[0], widths.name ?? LEAD[1], ...columns.map((one) => widthOf(one, widths))];
+    this.grouped = grouped;
+    const template = [LEAD[0], nameWidth(widths), ...columns.map((one) => widthOf(one, widths, grouped))];
     this.table.style.setProperty("--wt-cols", template.map((width) => `${width}px`).join(" "));
     this.table.style.inlineSize = `max(100%, ${template.reduce((a, b) => a + b)}px)`;
-    this.lefts = lefts(columns, pinned, widths);
+    this.lefts = lefts(columns, pinned, widths, grouped);
     const anew = shape !== this.shape || pinned.size !== this.pinned?.size;
     this.columns = columns;
     this.pinned = pinned;

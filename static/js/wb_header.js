@@ -1,7 +1,7 @@
 // The head of the run table: sorts (shift: as second key), moves and widens columns, and opens each column's menu.
 import { icon, make } from "./dom.js";
 import { column, numeric, sortKeys, sortText } from "./wb_columns.js";
-import { widthOf } from "./wb_grid.js";
+import { nameWidth, widthOf } from "./wb_grid.js";
 
 const MIN_WIDTH = 56;
 const MAX_WIDTH = 900;
@@ -100,7 +100,7 @@ export class Header {
   /** Make a column wider by so many px. */
   widen(name, by) {
     const { state, grid } = this.owner;
-    this.#width(name, (name === "name" ? state.get("w").name ?? 240 : widthOf(column(name), grid.widths)) + by);
+    this.#width(name, (name === "name" ? nameWidth(state.get("w")) : widthOf(column(name), grid.widths, grid.grouped)) + by);
   }
 
   #width(name, width) {

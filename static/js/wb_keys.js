@@ -73,6 +73,7 @@ export const KEYS = {
   sel: ids(), // ticked
   hide: ids(), // not drawn
   base: number(null, 1), // the baseline
+  lay: oneOf("auto", "top", "side"), // the table above the panes or beside them; auto: beside where there is room
   pane: oneOf("charts", "params", "media", "diff", "seeds", "report"),
   x: oneOf("step", "relative", "wall", "epoch"),
   sm: number(0, 0, 0.99), // smoothing

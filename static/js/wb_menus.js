@@ -56,6 +56,10 @@ function showStates(host, table) {
   return undefined;
 }
 
+function beside(table) {
+  return getComputedStyle(table.closest("danlu-workbench")).gridTemplateColumns.split(" ").length > 1;
+}
+
 function others(table, anchor) {
   const { state } = table;
   const rows = () => (table.ticked.size ? [...table.ticked] : table.rows.ids).map((id) => table.rows.get(id)).filter(Boolean);
@@ -70,6 +74,7 @@ function others(table, anchor) {
     ["Copy as JSON", () => copy("json", "JSON")],
     null,
     ["Show archived runs", () => state.set({ arch: !state.get("arch") }), { checked: state.get("arch") }],
+    ["Table beside the charts", () => state.set({ lay: beside(table) ? "top" : "side" }), { checked: beside(table) }],
     ["Draw all runs", () => state.set({ hide: [] })],
     ["Columns as at first", () => state.set({ cols: null, pin: [], w: {}, diff: false })],
     null,

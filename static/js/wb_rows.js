@@ -1,5 +1,6 @@
 // The rows of a workbench: fetched once in columns, kept current by the live stream, filtered by the server (one
 // language everywhere) and sorted here.
+import { alike, rowsOf } from "./wb_answer.js";
 import { compareBy } from "./wb_columns.js";
 
 const FILTER_MS = 120;
@@ -35,6 +36,7 @@ export class RowStore {
   #again = 0;
   #shown = new Set();
   #concealed = new Set();
+  #pretended = new Map();
   #late = false; // a change came while lines were held
   held = false;
 
@@ -87,7 +89,7 @@ export class RowStore {
       this.#tell("load");
       return;
     }
-    this.#rows = new Map(rowsOf(answer).map((row) => [row.id, row]));
+    this.#rows = new Map(rowsOf(answer).map((row) => [row.id, this.#asPretended(row)]));
     this.#version = answer.version;
     this.#found = found;
     this.#shown = new Set();
@@ -101,7 +103,7 @@ export class RowStore {
     const turn = this.turn;
     const answer = await this.#get(this.#version ? { since: this.#version } : {});
     if (this.turn !== turn || !answer) return;
-    const news = rowsOf(answer);
+    const news = rowsOf(answer).map((row) => this.#asPretended(row));
     const known = news.every((row) => this.#rows.has(row.id));
     const changed = news.filter((row) => !alike(row, this.#rows.get(row.id)));
     for (const row of changed) this.#rows.set(row.id, row);
@@ -118,12 +120,27 @@ export class RowStore {
     this.#tell("rows", ids);
   }
 
-  /** Write values into a row before the server says so (a cancel that is on its way), or after it did. */
+  /** Write what the server has answered about a run into its row. */
   patch(id, values) {
     const row = this.#rows.get(id);
     if (!row) return;
     Object.assign(row, values);
     this.#tell("rows", [id]);
+  }
+
+  /** Show values of a run that the server does not know of yet, whatever it says meanwhile; null: no longer. */
+  pretend(id, values) {
+    const row = this.#rows.get(id);
+    const before = this.#pretended.get(id)?.before;
+    if (row && before) Object.assign(row, before);
+    this.#pretended.delete(id);
+    if (row && values) this.#overlay(row, values);
+    this.#tell("rows", [id]);
+  }
+
+  #overlay(row, values) {
+    this.#pretended.set(row.id, { values, before: Object.fromEntries(Object.keys(values).map((key) => [key, row[key]])) });
+    Object.assign(row, values);
   }
 
   /** Leave rows out, as if they were gone: they are about to be. */
@@ -165,9 +182,11 @@ export class RowStore {
     if (experiment) query.set("experiment", experiment);
     for (const run of runs ?? []) query.append("run", run);
     if (this.#state.get("arch")) query.set("archived", "true");
+    const url = `/api/v1/table?${query}`;
+    const early = globalThis.danluFirstRows?.url === url ? globalThis.danluFirstRows.response : null;
+    delete globalThis.danluFirstRows;
     try {
-      const response = await fetch(`/api/v1/table?${query}`, { headers: { Accept: "application/json" }, signal: this.#abort.signal });
-      if (response.status === 422) return { refused: await response.json() };
+      const response = (await early) ?? (await fetch(url, { headers: { Accept: "application/json" }, signal: this.#abort.signal }));
       return response.ok ? await response.json() : null;
     } catch {
       return null; // the server is not there, or the page is left
@@ -181,10 +200,9 @@ export class RowStore {
       this.problem = null;
       return null;
     }
-    const answer = await this.#get({ q, only: "ids" });
-    if (answer?.refused) {
-      const { fields, position, detail } = answer.refused;
-      this.problem = { message: fields?.q ?? detail, position: position ?? null };
+    const answer = await this.#get({ q, only: "ids", typing: "true" });
+    if (answer?.problem) {
+      this.problem = answer.problem;
       return this.#found;
     }
     this.problem = null;
@@ -248,6 +266,12 @@ export class RowStore {
     if (news) this.#tell("fresh", fresh);
   }
 
+  #asPretended(row) {
+    const pretended = this.#pretended.get(row.id);
+    if (pretended) this.#overlay(row, pretended.values);
+    return row;
+  }
+
   #fits(id) {
     return (!this.#found || this.#found.has(id)) && !this.#concealed.has(id);
   }
@@ -255,42 +279,4 @@ export class RowStore {
   #tell(what, ids = this.ids) {
     for (const listener of [...this.#listeners]) listener({ what, ids });
   }
-}
-
-class Row {
-  /** Seconds from the start to the end, or to now; null before the start. */
-  get duration_s() {
-    if (this.started_at === null) return null;
-    return Math.max(0, (this.finished_at ?? Date.now() / 1000) - this.started_at);
-  }
-}
-
-/** The rows of an answer. */
-function rowsOf(answer) {
-  const names = Object.keys(answer.columns);
-  const columns = Object.values(answer.columns);
-  const count = columns[0]?.length ?? 0;
-  const rows = Array.from({ length: count }, (_, at) => {
-    const row = new Row();
-    for (let column = 0; column < names.length; column++) row[names[column]] = columns[column][at];
-    row.stopping = Boolean(row.stopping);
-    row.archived = Boolean(row.archived);
-    row.metrics = {};
-    row.group = null;
-    return row;
-  });
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  for (const [tag, { run, last, min, max, step, nonfinite }] of Object.entries(answer.metrics)) {
-    for (let at = 0; at < run.length; at++) {
-      const summary = { last: last[at], min: min[at], max: max[at], step: step[at] };
-      if (nonfinite?.[at]) summary.nonfinite = nonfinite[at];
-      const row = byId.get(run[at]);
-      if (row) row.metrics[tag] = summary;
-    }
-  }
-  return rows;
-}
-
-function alike(row, other) {
-  return other !== undefined && JSON.stringify(row) === JSON.stringify(other);
 }

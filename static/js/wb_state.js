@@ -5,7 +5,7 @@ import { KEYS } from "./wb_keys.js";
 
 const WRITE_MS = 200;
 const FIRST_DRAWN = 10;
-const SCRIPTLESS = new Set(["state", "cursor"]);
+const SCRIPTLESS = new Set(["state", "sweep", "cursor"]);
 
 /** The state of the workbench that `element` is in. */
 export function workbench(element) {
@@ -149,9 +149,11 @@ function read(query) {
     const value = KEYS[key].read(text);
     if (value !== undefined && !same(value, KEYS[key].otherwise)) values[key] = value;
   }
-  // the form that works without scripts has a field of its own for the state
-  const state = new URLSearchParams(query).get("state");
-  if (state && !values.q?.includes("state:")) values.q = `state:${state} ${values.q ?? ""}`.trim();
+  // the form that works without scripts, and links to a sweep, have fields of their own
+  for (const key of ["state", "sweep"]) {
+    const text = new URLSearchParams(query).get(key);
+    if (text && !values.q?.includes(`${key}:`)) values.q = `${key}:${text} ${values.q ?? ""}`.trim();
+  }
   return values;
 }
 

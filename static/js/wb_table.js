@@ -27,8 +27,8 @@ class Runs extends HTMLElement {
     const { state, rows } = this;
     this.#offs = [
       rows.on((change) => this.#rowsChanged(change)),
-      state.on(["cols", "pin", "w", "diff"], () => this.#arrange()),
-      state.on(["group", "sort"], () => this.#lines()),
+      state.on(["cols", "pin", "w", "diff", "group"], () => this.#arrange()),
+      state.on("sort", () => this.#lines()),
       state.on(["sel", "hide", "base"], () => this.#marks()),
     ];
     this.#readMarks();
@@ -51,6 +51,7 @@ class Runs extends HTMLElement {
   }
 
   #build() {
+    this.none = this.querySelector("template[data-empty]");
     this.filter = new FilterBox(this.state, this.getAttribute("experiment"));
     this.tools = toolBar(this);
     this.pill = make("button", { class: "wt-pill", type: "button", hidden: true, onclick: () => this.#reveal() });
@@ -62,7 +63,7 @@ class Runs extends HTMLElement {
     this.spoken = make("div", { class: "visually-hidden", role: "status" });
     this.bulk = new Bulk(this);
     this.frame = make("div", { class: "wt-frame" },
-      make("div", { class: "wt-bar" }, this.filter.element, this.tools.element), this.filter.error,
+      make("div", { class: "wt-bar" }, this.filter.element, this.tools.element),
       make("div", { class: "wt-view" }, this.scroll, this.pill, this.empty), this.bulk.element, this.spoken);
     this.replaceChildren(this.frame);
     this.grid = new Grid(this, this.scroll, this.table, body);
@@ -151,6 +152,7 @@ class Runs extends HTMLElement {
     else this.#lines();
     this.tools.refresh();
     this.bulk.refresh();
+    this.#title();
     if (what !== "rows" || !this.dataset.ready) this.filter.refresh();
     if (!this.dataset.ready && this.rows.phase === "ready") afterPaint(() => (this.dataset.ready = "1"));
     return undefined;
@@ -162,7 +164,7 @@ class Runs extends HTMLElement {
     const { columns, differ } = chosenColumns(shown, { cols: state.get("cols"), pin: state.get("pin"), diff: state.get("diff"), compare: Boolean(state.scope.runs) });
     this.columns = columns;
     this.differ = differ;
-    this.grid.setColumns(columns, new Set(state.get("pin")), state.get("w"));
+    this.grid.setColumns(columns, new Set(state.get("pin")), state.get("w"), Boolean(state.get("group")));
     this.#lines();
     this.tools.refresh();
   }
@@ -207,8 +209,19 @@ class Runs extends HTMLElement {
     const none = rows.phase === "ready" && rows.ids.length === 0;
     this.scroll.hidden = none;
     this.empty.hidden = !none;
-    if (none && rows.all.size) this.#say("No run of this experiment matches.", "", ["Show all", () => state.set({ q: null })]);
-    else if (none) this.#say("No runs yet", "", ["Start one", () => location.assign(this.getAttribute("new"))]);
+    this.had ||= rows.all.size > 0 || Number(this.getAttribute("rows")) > 0;
+    if (none && this.had && !rows.all.size) this.#say("No runs, but perhaps archived ones.", "", ["Show archived runs", () => state.set({ arch: true })]);
+    else if (none && rows.all.size) this.#say("No run of this experiment matches.", "", ["Show all", () => state.set({ q: null })]);
+    else if (none && this.none) this.empty.replaceChildren(this.none.content.cloneNode(true));
+    this.filter.element.parentElement.hidden = !this.had;
+  }
+
+  /** The tab says how many run. */
+  #title() {
+    if (!this.hasAttribute("titled") || this.rows.phase !== "ready") return;
+    let running = 0;
+    for (const row of this.rows.all.values()) running += row.state === "running";
+    document.title = `${running ? `● ${running} running · ` : ""}${this.getAttribute("titled")} · Danlu`;
   }
 
   #say(title, text, [words, action]) {

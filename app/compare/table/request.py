@@ -23,6 +23,9 @@ class TableQuery(BaseModel):
     sort: Text = Field("-created", description="As for GET /runs.")
     archived: bool = Field(False, description="Archived runs, too.")
     only: Literal["ids"] | None = Field(None, description="ids: nothing but `ids`, in order.")
+    typing: bool = Field(
+        False, description="Where q cannot be read, answer 200 with `problem` (message, position) and no ids."
+    )
     since: datetime | None = Field(
         None, description="`version` of an earlier answer: only runs that changed since then."
     )

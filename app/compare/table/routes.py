@@ -12,7 +12,9 @@ from app.clock import utcnow
 from app.compare.table import answer, queries
 from app.compare.table.answer import TableOut
 from app.compare.table.request import TableQuery
+from app.db import Database
 from app.deps import DbDep
+from app.runs.listing.compiled import BadQuery
 
 router = APIRouter(prefix="/table", tags=["runs"], dependencies=[Depends(require("read"))])
 HEADERS = {"Cache-Control": "private, no-cache"}
@@ -22,6 +24,16 @@ HEADERS = {"Cache-Control": "private, no-cache"}
 @router.get("", response_model=TableOut, response_class=Response)
 def table(request: Request, query: Annotated[TableQuery, Query()], db: DbDep) -> Response:
     """Every chosen run in columns, with its metric summaries; 304 for an `If-None-Match` that still holds."""
+    try:
+        return _answer(request, query, db)
+    except BadQuery as error:
+        if not query.typing:
+            raise
+        problem = {"message": str((error.fields or {})["q"]), "position": error.position}
+        return Response(to_json({"problem": problem}), media_type="application/json")
+
+
+def _answer(request: Request, query: TableQuery, db: Database) -> Response:
     now = utcnow()
     with db.read() as session:
         mark = queries.mark(session, query, now)
