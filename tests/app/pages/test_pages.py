@@ -16,7 +16,7 @@ def rest(sqlite_settings: Settings) -> Iterator[Rest]:
 
 
 @pytest.mark.parametrize(
-    "query", ["q=%00", "sort=%00", "sort=" + "x" * 600, "sort=nothing", "cursor=" + "x" * 8001, "cursor=x"]
+    "query", ["q=%00", "sort=%00", "sort=" + "x" * 600, "cursor=" + "x" * 8001, "cursor=x"]
 )
 def test_a_wrong_query_of_an_experiment_is_no_failure_of_the_server(rest: Rest, query: str) -> None:
     rest.submit()
@@ -24,6 +24,15 @@ def test_a_wrong_query_of_an_experiment_is_no_failure_of_the_server(rest: Rest, 
     assert answer.status_code == 422
     assert "Something went wrong" not in answer.text
     assert rest.http.get("/experiments/exp?q=a&state=nonsense").status_code == 200
+
+
+def test_a_sort_of_the_workbench_shows_the_plain_list_newest_first(rest: Rest) -> None:
+    rest.submit(name="older one")
+    rest.submit(name="newer one")
+    for sort in ("owner,-params.lr", "-seed", "nothing", "-metrics.a%2Cb.last"):
+        answer = rest.http.get("/experiments/exp", params={"sort": sort}, headers={"accept": "text/html"})
+        assert answer.status_code == 200
+        assert answer.text.index("newer one") < answer.text.index("older one")
 
 
 def test_the_form_takes_a_number_of_processes_and_the_run_shows_it(rest: Rest) -> None:
