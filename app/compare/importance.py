@@ -22,6 +22,8 @@ FEWEST = 5
 """Below this many runs nothing is said."""
 FEW = 30
 """Below this many runs a caveat is shown."""
+CHANCE = 0.05
+"""From this p on a correlation is not called a direction."""
 MOST_PARAMS = 100
 MOST_CATEGORIES = 16
 TREES = 200
@@ -45,7 +47,7 @@ class Influence:
         spread: standard deviation of that share over the trees.
         spearman: rank correlation with the metric, -1 to 1, over the runs that have the param; None without an order.
         p: of the hypothesis that there is no such correlation; not corrected for the number of params.
-        better: where the metric is better: at "higher" or "lower" values of the param; None where it does not say.
+        better: where the metric is better: at "higher" or "lower" values of the param; None without a correlation that is hardly chance (p < 0.05).
     """
 
     param: str
@@ -210,7 +212,7 @@ def _influence(
         found = spearmanr(values, of)
         rho, p = float(found.statistic), float(found.pvalue)
     better: Literal["higher", "lower"] | None = None
-    if rho:
+    if rho and p is not None and p < CHANCE:
         better = "higher" if (rho > 0) == (goal == "max") else "lower"
     return Influence(key, column.kind, column.n, column.distinct, *share, rho, p, better)
 

@@ -49,7 +49,9 @@ class InfluenceOut(Answer):
     spread: float = Field(description="Standard deviation of the share over the trees.")
     spearman: float | None = Field(description="Rank correlation with the metric; null for categories.")
     p: float | None = Field(description="Two-sided, not corrected for the number of params.")
-    better: Literal["higher", "lower"] | None = Field(description="At which values the metric is better.")
+    better: Literal["higher", "lower"] | None = Field(
+        description="At which values the metric is better; null where p is not below 0.05."
+    )
 
 
 class ImportanceOut(Answer):

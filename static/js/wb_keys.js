@@ -94,5 +94,13 @@ export const KEYS = {
   br: brushes(),
   sx: text(), // scatter
   sy: text(),
+  sc: text(), // colour of the scatter; empty: that of the run
+  flip: list(), // columns whose axis is logarithmic where it would be linear, or the other way round
   metric: text(), // the metric that panes are about
+  agg: oneOf("last", "min", "max"), // which value of it
+  goal: oneOf("auto", "min", "max"), // which is better
+  mt: text(), // the media: kind:tag
+  hist: oneOf("ridges", "bars"),
+  mz: list(), // zoom of the images: factor, centre x, centre y
+  ab: ids(), // two runs, one image over the other
 };

@@ -1,6 +1,7 @@
 // The rows of a workbench: fetched once in columns, kept current by the live stream, filtered by the server (one
 // language everywhere) and sorted here.
 import { alike, rowsOf } from "./wb_answer.js";
+import { brushed } from "./wb_brush.js";
 import { compareBy } from "./wb_columns.js";
 
 const FILTER_MS = 120;
@@ -16,6 +17,8 @@ const SETTLE_MS = 400;
  */
 export class RowStore {
   ids = [];
+  /** Those that would be shown without the brushes of the parallel coordinates, in order. */
+  unbrushed = [];
   /** Place of each shown run, by id. */
   places = new Map();
   /** What is wrong with the filter: {message, position}; null when it is understood. */
@@ -46,6 +49,7 @@ export class RowStore {
     state.on("q", () => this.#filterSoon());
     state.on("arch", () => this.load());
     state.on("sort", () => this.#arrange("sort", [], false));
+    state.on("br", () => this.#arrange("filter", [], false));
     for (const kind of ["experiment", "gone"]) {
       document.body.addEventListener(`danlu:${kind}`, ({ detail }) => this.#heard(kind, detail), { signal });
     }
@@ -254,7 +258,9 @@ export class RowStore {
     if (showAll) for (const id of all) this.#shown.add(id);
     const fresh = all.filter((id) => !this.#shown.has(id));
     const order = compareBy(this.#state.get("sort"));
-    const ids = all.filter((id) => this.#shown.has(id)).sort((a, b) => order(this.#rows.get(a), this.#rows.get(b)));
+    this.unbrushed = all.filter((id) => this.#shown.has(id)).sort((a, b) => order(this.#rows.get(a), this.#rows.get(b)));
+    const inside = brushed(this.#state.get("br"));
+    const ids = inside ? this.unbrushed.filter((id) => inside(this.#rows.get(id))) : this.unbrushed;
     const moved = what !== "rows" || ids.length !== this.ids.length || ids.some((id, place) => id !== this.ids[place]);
     const news = fresh.length !== this.fresh.length;
     this.fresh = fresh;
