@@ -4,6 +4,8 @@ from fastapi import APIRouter
 
 from app.api import docs, health, recipes, workers
 from app.compare import routes_importance
+from app.compare.diff import routes as diff
+from app.compare.seeds import routes as seeds
 from app.compare.table import routes as table
 from app.environments import routes as environments
 from app.experiments import routes as experiments
@@ -25,6 +27,7 @@ __all__ = ["api_router", "health_router"]
 _ours = APIRouter(prefix="/api/v1")
 for _subject in (
     collections,
+    diff,
     environments,
     experiments,
     exports,
@@ -36,6 +39,7 @@ for _subject in (
     routes_files,
     routes_importance,
     runs,
+    seeds,
     snapshots,
     table,
     workers,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.environments import pages as environments
-from app.pages import actions, formats, new_run, new_script, queue, routes
+from app.pages import actions, formats, new_run, new_script, pair, queue, routes
 from app.web import environment
 
 __all__ = ["pages_router"]
@@ -17,6 +17,7 @@ for _router in (
     new_script.router,
     actions.router,
     environments.router,
+    pair.router,
     queue.router,
     routes.router,
 ):

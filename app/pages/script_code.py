@@ -17,15 +17,11 @@ from app.runs import codediff
 from app.runs.queries import git_diff, run_dict, run_exists
 from app.runs.views import Json
 from app.snapshots import forms, queries, service, store
+from app.snapshots.texts import Texts, places, read_text, same
 from danlu.packnames import check_path
-from danlu.scriptform import ScriptError, decode
 
-MAX_READ = 2 * 2**20
-"""Bytes of a file that are read for a form or a comparison."""
 MOST_SHOWN = 300
 """Files of a snapshot that a run's page lists."""
-Texts = dict[str, str | None]
-"""Path → text; None for what is no text."""
 PROGRAMS = {"uv": "uv run ", "shell": ""}
 
 
@@ -72,17 +68,6 @@ def _place(settings: Settings, draft: Draft, path: str) -> Path | None:
     return place if place.is_file() else None
 
 
-def read_text(place: Path) -> str | None:
-    """A file's text as Python reads it; None when it is no text, or longer than 2 MiB."""
-    if place.stat().st_size > MAX_READ:
-        return None
-    data = place.read_bytes()
-    try:
-        return None if b"\0" in data else decode(data)
-    except ScriptError:
-        return None
-
-
 def compared(settings: Settings, parent: str | None, draft: Draft) -> tuple[Texts, Texts]:
     """The files that may differ between a parent's snapshot and a draft: what the one has, and what the other has."""
     old: Texts = {}
@@ -93,28 +78,15 @@ def compared(settings: Settings, parent: str | None, draft: Draft) -> tuple[Text
         untouched = replace(draft, edits={})
         there = {path: _place(settings, untouched, path) for path in draft.edits}
         return {path: read_text(place) for path, place in there.items() if place is not None}, new
-    before, after = _files(settings, parent), _files(settings, draft.base)
+    before, after = places(settings, parent), places(settings, draft.base)
     for path, place in before.items():
         other = after.get(path)
-        if path in draft.edits or other is None or not _same(place, other):
+        if path in draft.edits or other is None or not same(place, other):
             old[path] = read_text(place)
             if path not in draft.edits and other is not None:
                 new[path] = read_text(other)
     new |= {path: read_text(place) for path, place in after.items() if path not in before and path not in new}
     return old, new
-
-
-def _files(settings: Settings, snapshot: str | None) -> dict[str, Path]:
-    if not snapshot:
-        return {}
-    root = store.folder_of(settings, snapshot)
-    return {str(item["path"]): root / str(item["path"]) for item in store.listing(root)}
-
-
-def _same(one: Path, other: Path) -> bool:
-    if one == other:
-        return True
-    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
 
 
 def stored(db: Database, settings: Settings, draft: Draft, principal: Principal, now: datetime) -> str:

@@ -9,10 +9,33 @@ export function isSeed(key) {
   return SEEDS.has(key.split(".").at(-1).toLowerCase().replaceAll("-", "_"));
 }
 
-/** The seed that a run trained with: its param's, or else the run's own. */
+/** The seed that a run trained with: its param's, its command line's, or else the run's own. */
 export function seedOf(row) {
   const key = Object.keys(row.params).find(isSeed);
-  return key === undefined ? row.seed : row.params[key];
+  if (key !== undefined) return row.params[key];
+  for (const words of [row.args ?? [], row.entrypoint?.split(" ") ?? []]) {
+    const at = seedWord(words);
+    if (at) return words[at.word].slice(at.from);
+  }
+  return row.seed;
+}
+
+/** A command line with another seed; null where it has none. */
+export function withSeed(args, seed) {
+  const at = seedWord(args);
+  return at && args.map((word, place) => (place === at.word ? word.slice(0, at.from) + seed : word));
+}
+
+/** Where the value of the seed stands in a command line: which word, and from which character on. */
+function seedWord(args) {
+  for (const [at, word] of args.entries()) {
+    const equals = word.indexOf("=");
+    const name = (equals < 0 ? word : word.slice(0, equals)).replace(/^[-+]+/, "");
+    if (!isSeed(name)) continue;
+    if (equals >= 0) return { word: at, from: equals + 1 };
+    if (word.startsWith("-") && at + 1 < args.length) return { word: at + 1, from: 0 };
+  }
+  return null;
 }
 
 /** The same text for two runs that differ in nothing but the seed. A run of which nothing is known stands alone. */

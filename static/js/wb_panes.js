@@ -24,6 +24,8 @@ export function registerPane(name, factory) {
 registerPane("charts", async (host, state) => (await import("./wb_charts.js")).mount(host, state));
 registerPane("media", async (host, state) => (await import("./wb_media.js")).mount(host, state));
 registerPane("params", async (host, state) => (await import("./wb_params.js")).mount(host, state));
+registerPane("diff", async (host, state) => (await import("./wb_diff.js")).mount(host, state));
+registerPane("seeds", async (host, state) => (await import("./wb_seeds.js")).mount(host, state));
 
 /** The panes that there are: [name, title], in order. */
 export function panes() {

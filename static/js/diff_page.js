@@ -1,0 +1,28 @@
+// <danlu-diff a="1" b="2">: the comparison of two runs as a page of its own.
+import "./chart.js";
+import { Difference } from "./wb_diff_view.js";
+
+class DiffPage extends HTMLElement {
+  connectedCallback() {
+    this.view = new Difference(this, {
+      colour: (id) => ({ colour: Number(this.dataset[`colour-${id}`] ?? id % 10), dash: Math.floor(id / 10) % 3 }),
+      masked: () => new URLSearchParams(location.search).get("mask") === "1",
+      mask: (on) => this.#mask(on),
+    });
+    this.view.open(Number(this.getAttribute("a")), Number(this.getAttribute("b")));
+  }
+
+  disconnectedCallback() {
+    this.view.stop();
+  }
+
+  #mask(on) {
+    const query = new URLSearchParams(location.search);
+    if (on) query.set("mask", "1");
+    else query.delete("mask");
+    history.replaceState(history.state, "", `${location.pathname}?${query}`);
+    this.view.log();
+  }
+}
+
+customElements.define("danlu-diff", DiffPage);
