@@ -6,7 +6,7 @@ class DiffPage extends HTMLElement {
   connectedCallback() {
     this.view = new Difference(this, {
       colour: (id) => ({ colour: Number(this.dataset[`colour-${id}`] ?? id % 10), dash: Math.floor(id / 10) % 3 }),
-      masked: () => new URLSearchParams(location.search).get("mask") === "1",
+      masked: () => new URLSearchParams(location.search).get("raw") !== "1",
       mask: (on) => this.#mask(on),
     });
     this.view.open(Number(this.getAttribute("a")), Number(this.getAttribute("b")));
@@ -18,8 +18,8 @@ class DiffPage extends HTMLElement {
 
   #mask(on) {
     const query = new URLSearchParams(location.search);
-    if (on) query.set("mask", "1");
-    else query.delete("mask");
+    if (on) query.delete("raw");
+    else query.set("raw", "1");
     history.replaceState(history.state, "", `${location.pathname}?${query}`);
     this.view.log();
   }

@@ -27,8 +27,8 @@ class DiffPane {
     host.replaceChildren(make("div", { class: "stack diff-pane" }, this.bar, this.hint, this.body));
     this.view = new Difference(this.body, {
       colour: (id) => state.colour(id),
-      masked: () => state.get("mask"),
-      mask: (mask) => state.set({ mask }),
+      masked: () => !state.get("raw"),
+      mask: (mask) => state.set({ raw: !mask }),
     });
     this.offs = [
       state.on(["sel", "base", "ab"], (changed) => {
@@ -36,7 +36,7 @@ class DiffPane {
         if (changed.includes("sel") && !changed.includes("ab") && state.get("ab").length) state.set({ ab: undefined });
         this.#soon();
       }),
-      state.on("mask", () => this.view.log()),
+      state.on("raw", () => this.view.log()),
       state.rows.on(({ what }) => what !== "rows" && this.#soon()),
     ];
     this.show();

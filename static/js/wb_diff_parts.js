@@ -19,7 +19,7 @@ export function valuesPart(rows, title) {
   const same = rows.filter((row) => !row.differs);
   const parts = [];
   if (differing.length) parts.push(table(title, differing.map(valueRow)));
-  else parts.push(make("p", { class: "muted diff-note" }, "None differs."));
+  else parts.push(make("p", { class: "muted diff-note" }, `No ${title.toLowerCase()} differs.`));
   if (same.length) {
     const rest = table(title, same.map(valueRow));
     parts.push(make("details", { class: "fold diff-same" }, make("summary", {}, `${same.length} the same`), rest));

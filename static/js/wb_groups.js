@@ -66,21 +66,35 @@ export function groupsOf(rows, by = "") {
   return all.map(({ key, rows: some }, at) => ({ key, label: labels[at], ids: some.map(({ id }) => id), seeds: some.map(seedOf) }));
 }
 
-/** What tells configurations from each other: "lr 0.1 · width 64"; the names of what they run where nothing does. */
+/**
+ * What tells configurations from each other: "lr 0.1 · width 64"; what they execute where nothing does. Params count
+ * among runs of the same code only.
+ */
 export function labelsOf(rows) {
-  const keys = [...new Set(rows.flatMap((row) => Object.keys(row.params)))].filter((key) => !isSeed(key));
-  const differing = keys.filter((key) => new Set(rows.map((row) => JSON.stringify(canonical(row.params[key] ?? null)))).size > 1);
-  const code = (row) => row.recipe ?? commandOf(row) ?? row.name;
-  const codes = new Set(rows.map(code)).size > 1;
-  const snapshots = new Set(rows.map((row) => row.snapshot ?? null)).size > 1;
-  const words = new Set(rows.map((row) => JSON.stringify(seedless(row.args ?? [])))).size > 1 && !differing.length;
-  return rows.map((row) => {
-    const parts = differing.filter((key) => key in row.params).map((key) => `${key} ${shown(row.params[key])}`);
-    if (codes || !parts.length) parts.unshift(code(row));
+  const code = rows.map((row) => row.recipe ?? commandOf(row) ?? row.name);
+  const kin = new Map();
+  rows.forEach((row, at) => {
+    if (!kin.has(code[at])) kin.set(code[at], []);
+    kin.get(code[at]).push(row);
+  });
+  const differing = new Map([...kin].map(([what, some]) => [what, aboutOf(some)]));
+  return rows.map((row, at) => {
+    const { keys, words, snapshots } = differing.get(code[at]);
+    const parts = keys.filter((key) => key in row.params).map((key) => `${key} ${shown(row.params[key])}`);
+    if (kin.size > 1 || !parts.length) parts.unshift(code[at]);
     if (words && row.args?.length) parts.push(seedless(row.args).join(" "));
     if (snapshots && row.snapshot) parts.push(`code ${row.snapshot.slice(0, 7)}`);
     return parts.join(" · ");
   });
+}
+
+/** In what runs of the same code differ: params, else words of the command line; and whether in the code itself. */
+function aboutOf(rows) {
+  const several = (values) => new Set(values.map((value) => JSON.stringify(canonical(value ?? null)))).size > 1;
+  const all = [...new Set(rows.flatMap((row) => Object.keys(row.params)))].filter((key) => !isSeed(key));
+  const keys = all.filter((key) => several(rows.map((row) => row.params[key])));
+  const words = !keys.length && several(rows.map((row) => seedless(row.args ?? [])));
+  return { keys, words, snapshots: several(rows.map((row) => row.snapshot)) };
 }
 
 /** What is run; a command line for the shell without its seed. */

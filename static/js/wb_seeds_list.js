@@ -22,7 +22,10 @@ export function groupList(host, body, how) {
   const scale = scaleOf(shown);
   const list = make("ul", { class: "seeds-list", role: "list" }, ...shown.map((group) => line(group, scale, open.has(group.key), how)));
   const parts = [];
-  if (shown.length) parts.push(axis(scale), list);
+  if (shown.length) {
+    list.prepend(axis(scale));
+    parts.push(list);
+  }
   const hidden = body.groups.length - shown.length + body.more;
   if (hidden && !all) parts.push(make("button", { class: "btn small", type: "button", onclick: () => {
     host.dataset.all = "1";
@@ -48,8 +51,13 @@ function line(group, scale, open, { chosen, choose, more, colour }) {
 
 function numbers({ n, mean, sd, low, high }) {
   if (!n) return make("span", { class: "muted" }, "no value yet");
-  const spread = sd === null ? "" : ` ± ${number(sd)}`;
-  return make("span", {}, make("b", {}, number(mean)), spread, make("span", { class: "muted" }, low === null ? "" : ` [${number(low)}, ${number(high)}]`));
+  const spread = sd === null ? "" : ` ± ${short(sd, 2)}`;
+  return make("span", {}, make("b", {}, short(mean)), spread, make("span", { class: "muted" }, low === null ? "" : ` [${short(low)}, ${short(high)}]`));
+}
+
+/** A number with as many digits as a mean of a few seeds deserves. */
+function short(value, digits = 4) {
+  return number(Number(value.toPrecision(digits)));
 }
 
 function runWords({ n, left_out: out }) {
@@ -80,7 +88,7 @@ function scaleOf(groups) {
 }
 
 function axis({ low, high }) {
-  return make("div", { class: "seeds-axis mono small muted", "aria-hidden": "true" }, make("span", {}, number(low)), make("span", {}, number((low + high) / 2)), make("span", {}, number(high)));
+  return make("li", { class: "seeds-axis mono small muted", "aria-hidden": "true" }, make("div", {}, ...[low, (low + high) / 2, high].map((value) => make("span", {}, short(value)))));
 }
 
 /** A dot for each seed, the mean and its interval. */

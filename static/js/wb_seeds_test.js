@@ -31,7 +31,7 @@ function verdict({ verdict: word }) {
 }
 
 function intervalWords({ low, high }) {
-  return low === null ? " no interval of so few" : ` 95 % interval ${number(low)} … ${number(high)}`;
+  return low === null ? " no interval of so few" : ` 95 % interval ${signed(low)} … ${signed(high)}`;
 }
 
 function testWords({ test, interval, n, statistic, df, p }) {
@@ -42,5 +42,5 @@ function testWords({ test, interval, n, statistic, df, p }) {
 
 function signed(value) {
   if (value === null) return "—";
-  return `${value > 0 ? "+" : value < 0 ? "−" : ""}${number(Math.abs(value))}`;
+  return `${value > 0 ? "+" : value < 0 ? "−" : ""}${number(Number(Math.abs(value).toPrecision(4)))}`;
 }

@@ -88,22 +88,34 @@ def _said(args: Sequence[str]) -> str | None:
 
 
 def labels(runs: Sequence[Defined]) -> list[str]:
-    """What tells configurations from each other, `lr 0.1 · width 64`; what they execute where nothing does."""
-    keys = [key for key in _keys(runs) if _differs(run.params.get(key) for run in runs)]
+    """What tells configurations from each other, `lr 0.1 · width 64`; what they execute where nothing does.
+
+    Params count among runs of the same code only: what another recipe has beside is no difference of these.
+    """
     code = [run.recipe or command_of(run) or run.name for run in runs]
-    codes, snapshots = len(set(code)) > 1, len({run.snapshot for run in runs}) > 1
-    words = not keys and _differs(seedless(run.args) for run in runs)
+    kin: dict[str, list[Defined]] = {}
+    for run, what in zip(runs, code, strict=True):
+        kin.setdefault(what, []).append(run)
+    keys = {what: _differing(some) for what, some in kin.items()}
+    words = {
+        what for what, some in kin.items() if not keys[what] and _differs(seedless(run.args) for run in some)
+    }
+    snapshots = {what for what, some in kin.items() if len({run.snapshot for run in some}) > 1}
     found = []
     for run, what in zip(runs, code, strict=True):
-        parts = [f"{key} {_shown(run.params[key])}" for key in keys if key in run.params]
-        if codes or not parts:
+        parts = [f"{key} {_shown(run.params[key])}" for key in keys[what] if key in run.params]
+        if len(kin) > 1 or not parts:
             parts.insert(0, what)
-        if words and run.args:
+        if what in words and run.args:
             parts.append(" ".join(seedless(run.args)))
-        if snapshots and run.snapshot:
+        if what in snapshots and run.snapshot:
             parts.append(f"code {run.snapshot[:7]}")
         found.append(" · ".join(parts))
     return found
+
+
+def _differing(runs: Sequence[Defined]) -> list[str]:
+    return [key for key in _keys(runs) if _differs(run.params.get(key) for run in runs)]
 
 
 def _keys(runs: Sequence[Defined]) -> list[str]:
