@@ -31,9 +31,9 @@ class DiffPane {
       mask: (mask) => state.set({ raw: !mask }),
     });
     this.offs = [
-      state.on(["sel", "base", "ab"], (changed) => {
+      state.on(["sel", "base", "pair"], (changed) => {
         // a fresh tick says more than what was chosen here before
-        if (changed.includes("sel") && !changed.includes("ab") && state.get("ab").length) state.set({ ab: undefined });
+        if (changed.includes("sel") && !changed.includes("pair") && state.get("pair").length) state.set({ pair: undefined });
         this.#soon();
       }),
       state.on("raw", () => this.view.log()),
@@ -66,7 +66,7 @@ class DiffPane {
   /** The two runs, or fewer. */
   async #pair() {
     const { state } = this;
-    const chosen = state.get("ab");
+    const chosen = state.get("pair");
     if (chosen.length === 2) return chosen;
     const ticked = state.get("sel").filter((id) => state.rows.get(id));
     const base = state.get("base");
@@ -102,7 +102,7 @@ class DiffPane {
   #choose(swapped = false) {
     const two = this.picks.map((pick) => Number(pick.value));
     if (swapped) two.reverse();
-    if (two[0] && two[1] && two[0] !== two[1]) this.state.set({ ab: two });
+    if (two[0] && two[1] && two[0] !== two[1]) this.state.set({ pair: two });
     else if (two[0] && two[0] === two[1]) this.show(); // a run does not differ from itself
   }
 }

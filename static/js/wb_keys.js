@@ -103,9 +103,8 @@ export const KEYS = {
   hist: oneOf("ridges", "bars"),
   mz: list(), // zoom of the images: factor, centre x, centre y
   ab: ids(), // two runs, one image over the other
-  ab: ids(), // the two runs of the difference pane; none: by what is ticked
+  pair: ids(), // the two runs of the difference pane; none: by what is ticked
   raw: flag(), // outputs are compared with their numbers and times
   two: ids(), // a run of each of two groups of seeds
-  val: oneOf("last", "min", "max"), // which number of a curve is compared
   test: oneOf("welch", "mannwhitney"),
 };

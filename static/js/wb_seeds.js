@@ -24,7 +24,7 @@ class SeedsPane {
     this.state = state;
     this.host = host;
     this.metric = make("select", { class: "auto", "aria-label": "Metric", onchange: () => state.set({ metric: this.metric.value }) });
-    this.values = segmented("Value of the curve", "seeds-value", VALUES, (value) => state.set({ val: value }));
+    this.values = segmented("Value of the curve", "seeds-value", VALUES, (value) => state.set({ agg: value }));
     this.tests = segmented("Test", "seeds-test", TESTS, (test) => state.set({ test }));
     this.bar = make("div", { class: "bar seeds-bar" }, make("label", { class: "inline" }, "Metric ", this.metric), this.values, this.tests);
     this.said = make("div", { role: "status", class: "seeds-said" });
@@ -33,7 +33,7 @@ class SeedsPane {
     this.note = make("p", { class: "small muted" });
     host.replaceChildren(make("div", { class: "stack seeds-pane" }, this.bar, this.said, this.test, this.list, this.note));
     this.offs = [
-      state.on(["metric", "val", "test", "two", "q", "arch"], () => this.load()),
+      state.on(["metric", "agg", "test", "two", "q", "arch"], () => this.load()),
       state.rows.on(({ what }) => what !== "sort" && this.#soon()),
     ];
     this.load();
@@ -75,7 +75,7 @@ class SeedsPane {
   #ask(two, signal) {
     const { state } = this;
     const { experiment, runs } = state.scope;
-    const query = new URLSearchParams({ value: state.get("val"), test: state.get("test") });
+    const query = new URLSearchParams({ value: state.get("agg"), test: state.get("test") });
     if (experiment) query.set("experiment", experiment);
     for (const run of runs ?? []) query.append("run", run);
     if (state.get("q").trim()) query.set("q", state.get("q"));
@@ -96,7 +96,7 @@ class SeedsPane {
     if (body.metric && !tags.includes(body.metric)) tags.unshift(body.metric);
     this.metric.replaceChildren(...tags.map((tag) => make("option", { value: tag }, tag)));
     this.metric.value = body.metric ?? "";
-    this.values.choose(state.get("val"));
+    this.values.choose(state.get("agg"));
     this.tests.choose(state.get("test"));
     const none = !body.groups.length ? "No run matches." : !tags.length ? "No run has logged a metric yet." : "";
     this.said.replaceChildren(...(none ? [make("p", { class: "empty muted" }, none)] : []));
