@@ -59,6 +59,7 @@ class SeedsPane {
     this.rest();
     this.#abort?.abort();
     const { signal } = (this.#abort = new AbortController());
+    if (!this.host.dataset.ready) this.said.replaceChildren(make("p", { class: "muted" }, "Computing…"));
     try {
       let response = await this.#ask(this.state.get("two"), signal);
       // a group that was chosen is gone, or both are one by now

@@ -102,11 +102,14 @@ def compare(a: Iterable[str], b: Iterable[str], *, mask: bool) -> Json:
 
 def unified(a: list[str], b: list[str], start: int, *, mask: bool) -> list[list[Any]]:
     """Rows of a unified diff: mark (`+`, `-`, blank, `@`), number in a, number in b, text of a where both agree."""
-    matcher = difflib.SequenceMatcher(
-        None, [_key(line, mask=mask) for line in a], [_key(line, mask=mask) for line in b]
-    )
+    keys_a, keys_b = ([_key(line, mask=mask) for line in lines] for lines in (a, b))
+    end = _common_end(keys_a, keys_b)
+    inner = difflib.SequenceMatcher(None, keys_a[: len(a) - end], keys_b[: len(b) - end]).get_opcodes()
+    # Alike lines are many once numbers are masked: what both end with belongs together, whatever matches longest.
+    whole = difflib.SequenceMatcher(None, keys_a, keys_b)
+    whole.opcodes = _joined(inner, end, len(a), len(b))
     rows: list[list[Any]] = []
-    for group in matcher.get_grouped_opcodes(CONTEXT):
+    for group in whole.get_grouped_opcodes(CONTEXT):
         _, i1, _, j1, _ = group[0]
         _, _, i2, _, j2 = group[-1]
         rows.append(["@", None, None, f"@@ -{start + i1},{i2 - i1} +{start + j1},{j2 - j1} @@"])
@@ -119,6 +122,22 @@ def unified(a: list[str], b: list[str], start: int, *, mask: bool) -> list[list[
             rows += [["-", start + n, None, a[n]] for n in range(low_a, high_a)]
             rows += [["+", None, start + n, b[n]] for n in range(low_b, high_b)]
     return rows
+
+
+def _common_end(a: list[str], b: list[str]) -> int:
+    """How many lines at the end are the same."""
+    pairs = zip(reversed(a), reversed(b), strict=False)
+    return next((count for count, (left, right) in enumerate(pairs) if left != right), min(len(a), len(b)))
+
+
+def _joined(inner: list[Any], end: int, a: int, b: int) -> list[Any]:
+    """Opcodes of the inner part with the common end behind it."""
+    if not end:
+        return inner
+    if inner and inner[-1][0] == "equal":
+        _, low_a, _, low_b, _ = inner.pop()
+        return [*inner, ("equal", low_a, a, low_b, b)]
+    return [*inner, ("equal", a - end, a, b - end, b)]
 
 
 def _some(lines: Iterator[str]) -> list[str]:

@@ -78,6 +78,13 @@ def test_masked_outputs_differ_in_words_only() -> None:
     assert logs.masked("resnet50 of v1.2.3") == "resnet50 of v1.2.3"
 
 
+def test_a_line_more_among_alike_ones_is_one_line() -> None:
+    a = [f"step {n} loss {n / 7:.3f}" for n in range(60)]
+    b = [*a[:31], "half of it", *(line + "1" for line in a[31:])]
+    found = logs.compare(iter(a), iter(b), mask=True)
+    assert [row for row in found["lines"] if row[0] in "+-"] == [["+", None, 32, "half of it"]]
+
+
 def test_lines_are_as_a_terminal_leaves_them() -> None:
     chunks = [b" 10%\r 50%\r100", b"%\n\x1b[31mred\x1b[0m\r\nlast"]
     assert list(logs.lines_of(chunks)) == ["100%", "red", "last"]
