@@ -10,18 +10,27 @@ from app.tensorboard.units import Kind, Limits, State, Unit
 Units = Mapping[tuple[str, Kind], Unit]
 
 
-def room(units: Units, unit: Unit, limits: Limits) -> bool | Unit:
-    """Whether one more of this kind may start now; or the one to stop first, the least recently used."""
+def room(units: Units, unit: Unit, limits: Limits, now: float) -> bool | Unit:
+    """Whether one more of this kind may start now; or the one to stop first, the least recently used.
+
+    Those that wait go in the order in which they came: when more are asked for than may live, each has its turn.
+    """
     same = [other for other in units.values() if other.kind is unit.kind and not other.idle]
     tensorboard = unit.kind is Kind.TENSORBOARD
     if tensorboard and sum(other.state is State.STARTING for other in same) >= limits.max_starting:
         return False
-    if len(same) < (limits.max_live if tensorboard else limits.max_data):
+    ahead = sum(
+        other.kind is unit.kind and other.idle and other.state is State.STARTING and other.since < unit.since
+        for other in units.values()
+    )
+    if len(same) + ahead < (limits.max_live if tensorboard else limits.max_data):
         return True
-    if any(other.leaving for other in same):
-        return False  # room is being made already
+    if ahead or any(other.leaving for other in same):
+        return False  # its turn has not come, or room is being made already
     spare = [other for other in same if other.state is State.READY and not needed(units, other)]
-    return min(spare, key=lambda other: other.used) if spare else False
+    least = min(spare, key=lambda other: other.used, default=None)
+    # Whoever waited for one that has just become ready has yet to see it.
+    return least if least is not None and now - least.since >= limits.stays else False
 
 
 def needed(units: Units, unit: Unit) -> bool:

@@ -271,7 +271,7 @@ class Supervisor:
 
     def _room(self, unit: Unit) -> bool:
         """Whether one more may start now; makes room by stopping the one that was used least lately."""
-        room = capacity.room(self.units, unit, self._limits)
+        room = capacity.room(self.units, unit, self._limits, self._clock())
         if isinstance(room, Unit):
             log.info("%s of %s makes room for %s", room.kind, room.slug, unit.slug)
             room.wanted = False

@@ -41,6 +41,7 @@ class Limits:
     )  # since a page was opened: a forgotten tab that polls must not keep it for ever
     start: float = 30.0
     backoff: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+    stays: float = 3.0  # one that has become ready makes no room for another before
     forgive: float = 5.0  # one that was ready for so long starts a new count of failures when it dies
     failed: float = 300.0  # then a request tries again, without a click
     data_failed: float = 60.0
