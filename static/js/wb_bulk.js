@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 import { ask, toast } from "./toast.js";
 import { popUp } from "./wb_pop.js";
+import { carriedFrom, openTensorBoard } from "./wb_tensorboard.js";
 
 const CANCEL_MS = 5000;
 const DELETE_MS = 10_000;
@@ -19,6 +20,8 @@ export class Bulk {
     const button = (words, onclick, more = {}) => make("button", { class: `btn small ${more.class ?? ""}`, type: "button", onclick }, words);
     this.count = make("strong", { role: "status" });
     this.compare = make("a", { class: "btn small primary", href: "/compare" }, "Compare");
+    this.board = button("TensorBoard", () => openTensorBoard(this.runs.map((run) => run.id), carriedFrom(table.state)));
+    this.board.title = "TensorBoard on these runs alone, in a new tab";
     this.cancel = button("Cancel", () => this.cancelTicked());
     this.tag = button("Tag…", () => this.askTag(this.tag));
     this.archive = button("Archive", () => this.archiveTicked());
@@ -28,7 +31,7 @@ export class Bulk {
       table.header.all.focus(); // the button is gone, and the focus with it
     }, { class: "ghost" });
     this.element = make("div", { class: "bar selection wt-bulk", role: "group", "aria-label": "Selected runs", hidden: true },
-      this.count, this.compare, ...(table.may ? [this.cancel, this.tag, this.archive, this.remove] : []), clear);
+      this.count, this.compare, this.board, ...(table.may ? [this.cancel, this.tag, this.archive, this.remove] : []), clear);
     this.abort = new AbortController();
     window.addEventListener("pagehide", () => this.#flush(), { signal: this.abort.signal });
   }
