@@ -15,6 +15,7 @@ const VIEWS = { images: ImageView, histograms: HistogramView, text: TextView, gr
 export async function mount(host, state) {
   await state.rows.ready();
   const board = new Media(host, state);
+  host.board = board;
   host.replaceChildren(board.element);
   board.show();
   return board;
@@ -37,6 +38,11 @@ class Media {
     this.message = make("div", { class: "curve-message", hidden: true });
     this.bar = make("div", { class: "island-bar", role: "group", "aria-label": "Media" }, this.tag, this.sliding, this.tools, make("span", { class: "island-space" }), this.words);
     this.element = make("div", { class: "stack" }, this.bar, this.message, this.body);
+  }
+
+  /** What the tests look at. */
+  get shown() {
+    return { kind: this.kind, tag: this.found?.tag, step: this.step, steps: this.steps, runs: this.found?.runs.map(({ run, items }) => [run, this.nearest(items)?.step ?? null]) };
   }
 
   show() {

@@ -12,6 +12,7 @@ const KEYS = ["metric", "agg", "goal", "pc", "br", "sx", "sy", "sc", "flip", "se
 export async function mount(host, state) {
   await state.rows.ready();
   const board = new Params(state);
+  host.board = board;
   host.replaceChildren(board.element);
   board.show();
   return board;

@@ -66,7 +66,7 @@ export class ImportanceCard {
   async #ask() {
     this.asked = this.#question();
     this.mark = this.#mark();
-    this.answered ??= -Infinity;
+    this.answered = performance.now(); // a question that is on its way is not given up for every new value
     if (!this.board.tag) return this.#say(null, "These runs have no metric yet.");
     this.#abort.abort();
     this.#abort = new AbortController();

@@ -45,7 +45,7 @@ export class ScatterCard {
     for (const key of ["sx", "sy"]) {
       this.logs[key].hidden = !this.axes[key].canLog;
       this.logs[key].setAttribute("aria-pressed", String(this.axes[key].log));
-      this.logs[key].setAttribute("aria-label", `Logarithmic ${key === "sx" ? "x" : "y"} axis`);
+      this.logs[key].setAttribute("aria-label", `Log ${key === "sx" ? "x" : "y"} axis`);
     }
     this.width = this.plot.clientWidth;
     const spot = (axis, row) => {
