@@ -26,6 +26,8 @@ _ENTRY_BYTES = 512
 """Of an archive's table of contents, an entry; generous, and still bounds what is read into memory."""
 _HEADER_BYTES = 1 << 20
 _TAR_BLOCK = 512
+_ZIP_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""The others (bzip2, LZMA) are unpacked by `zipfile` without a limit: 500 bytes of bzip2 take a gigabyte of memory."""
 _TAR_KINDS = {
     tarfile.SYMTYPE: "a symbolic link",
     tarfile.LNKTYPE: "a hard link",
@@ -106,6 +108,12 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
         kind = stat.S_IFMT(mode)
         if info.flag_bits & 0x1:
             raise Refused(f"The entry {shown(name)} is encrypted; send an archive without a password.")
+        if info.compress_type not in _ZIP_METHODS:
+            raise Refused(
+                f"The entry {shown(name)} is packed in an unusual way; pack it with deflate, or as tar.gz."
+            )
+        if info.header_offset < 0:
+            raise zipfile.BadZipFile(f"the entry {shown(name)} begins before the archive")
         if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
             what = "a symbolic link" if stat.S_ISLNK(mode) else "a device, a pipe or something else"
             raise Refused(f"The entry {shown(name)} is {what}; only files and folders are taken.")

@@ -64,6 +64,23 @@ def overlapping() -> bytes:
     return bytes(raw)
 
 
+def bzip2() -> bytes:
+    """A zip whose file needs all its size in memory to be unpacked; the real ones have gigabytes."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("train.py", bytes(1 << 20))
+    return made.getvalue()
+
+
+def before_the_beginning() -> bytes:
+    """A zip whose table lies earlier than its end says, and so its entry before the file."""
+    raw = bytearray(zipped({"train.py": TRAIN}))
+    end = raw.rindex(b"PK\x05\x06")
+    table = struct.unpack("<L", raw[end + 16 : end + 20])[0]
+    raw[end + 16 : end + 20] = struct.pack("<L", table + 40)
+    return bytes(raw)
+
+
 def zip64() -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
@@ -109,6 +126,8 @@ CASES = {
     "too many in zip": (zipped({f"{n}.py": "" for n in range(2001)}), "2000 entries"),
     "too many in tar": (tarred({f"{n}.py": "" for n in range(2001)}), "2000 entries"),
     "zip64": (zip64(), "zip64"),
+    "bzip2 in zip": (bzip2(), "deflate"),
+    "before the beginning": (before_the_beginning(), "begins before"),
     "encrypted": (encrypted_zip(), "encrypted"),
     "overlapping": (overlapping(), "cannot be read as zip"),
     "cut zip": (zipped({"train.py": TRAIN})[:-30], "its end is missing"),
