@@ -66,6 +66,8 @@ def find(session: WriteSession, settings: Settings, body: RunCreate, now: dateti
     else:
         entrypoint = _entrypoint(snapshot, settings, body)
         form = forms.form_of(snapshot, folder, entrypoint)
+        # The worker reads there which params are constants of this script; few forms are made at the upload.
+        snapshot.forms = {entrypoint: form.to_dict(), **snapshot.forms}
     return Script(snapshot.id, entrypoint, body.environment, form)
 
 
@@ -141,8 +143,13 @@ def asked(
         args: take the place of the run's whole command line; None keeps it.
     """
     words = list(run.args) if args is None else list(args)
-    if form.kind in {"none", "constants"}:
+    if form.kind == "none":
         return {**run.params, **(params or {})}, words
+    if form.kind == "constants":
+        # What the script says by itself is not asked for: other code may say something else, or have no such name.
+        own = defaults(form)
+        kept = {name: value for name, value in run.params.items() if name not in own or own[name] != value}
+        return {**kept, **(params or {})}, words
     if not params:
         return {}, words
     said, rest = params_of(form, words)

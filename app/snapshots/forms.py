@@ -8,6 +8,7 @@ from typing import Any
 from app.errors import Invalid
 from app.models import Snapshot
 from app.snapshots.entrypoints import MAX_SOURCE
+from danlu.packnames import check_path
 from danlu.scriptform import ScriptError, ScriptForm, decode, read_form
 
 MAX_FORMS = 8
@@ -78,21 +79,22 @@ def check_entrypoint(snapshot: Snapshot, folder: Path, entrypoint: str) -> str:
         Invalid: no such file, with those that come close.
     """
     path = str(PurePosixPath(entrypoint))
-    parts = PurePosixPath(path).parts
-    if path in snapshot.entrypoints:
-        return path
-    if (
-        not entrypoint.startswith("/")
-        and ".." not in parts
-        and "\0" not in path
-        and (folder / path).is_file()
-    ):
+    if path in snapshot.entrypoints or (_may_be_there(path) and (folder / path).is_file()):
         return path
     close = difflib.get_close_matches(path, snapshot.entrypoints, n=3, cutoff=0.5)
     offered = " or ".join(close) or ", ".join(snapshot.entrypoints[:5])
     remedy = f"; did you mean {offered}?" if offered else "; it holds no script"
     message = f"is not a file of the snapshot{remedy}"
     raise Invalid(f"{entrypoint[:200]} {message}", fields={"entrypoint": message})
+
+
+def _may_be_there(path: str) -> bool:
+    """Whether any snapshot could have such a path; the others lead out of it, or cannot even be asked for."""
+    try:
+        check_path(path)
+    except ValueError:
+        return False
+    return True
 
 
 def _beside(folder: Path, entrypoint: str) -> Callable[[str], str | None]:

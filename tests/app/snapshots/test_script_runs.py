@@ -9,6 +9,8 @@ from rest import Rest, refused
 from app.clock import utcnow
 from app.models import Environment
 from app.runs.words import RunState
+from app.snapshots.forms import MAX_FORMS
+from worker.queries import script_facts
 
 TUTORIAL = 'LR = 0.1\nEPOCHS = 3\nNAME = "rings"\nprint(LR)\n'
 FREE = "import sys\nprint(sys.argv)\n"
@@ -68,6 +70,7 @@ def test_what_the_script_does_not_take_is_refused_by_name(rest: Rest, code: str)
         ({"entrypoint": "../train.py"}, "entrypoint", "is not a file of the snapshot"),
         ({"entrypoint": "/etc/passwd"}, "entrypoint", "is not a file of the snapshot"),
         ({"entrypoint": "sub"}, "entrypoint", "is not a file"),
+        ({"entrypoint": "x" * 300 + ".py"}, "entrypoint", "is not a file"),
         ({"entrypoint": "go.sh"}, "entrypoint", "bash go.sh"),
         ({"environment": "docker"}, "environment", "worker, cold, uv, shell or venv:NAME"),
         ({"environment": "venv:old"}, "environment", "no registered environment"),
@@ -172,6 +175,22 @@ def test_a_clone_may_have_other_code(rest: Rest, code: str) -> None:
     assert clone["params"] == {"lr": 0.001, "epochs": 3, "optimizer": "adam", "bf16": True}
     other = rest.post(f"/runs/{run['id']}/clone", {"entrypoint": "free.py"}).json()
     assert (other["entrypoint"], other["args"], other["git"]["commit"]) == ("free.py", ["--lr", "0.1"], "abc")
+
+
+def test_a_clone_of_constants_keeps_what_was_asked_for_alone(rest: Rest, code: str) -> None:
+    run = submit(rest, code, entrypoint="consts.py", params={"LR": 0.5})
+    newer = uploaded(rest, FILES | {"consts.py": "LR = 0.1\nEPOCHS = 10\n"})
+    clone = rest.post(f"/runs/{run['id']}/clone", {"snapshot": newer}).json()
+    assert clone["params"] == {"LR": 0.5, "EPOCHS": 10}  # the new code's, and no NAME
+
+
+def test_the_worker_knows_the_constants_of_any_script(rest: Rest) -> None:
+    many = uploaded(rest, {f"train{number}.py": TUTORIAL for number in range(MAX_FORMS + 2)})
+    last = f"train{MAX_FORMS + 1}.py"
+    run = submit(rest, many, entrypoint=last, params={"LR": 0.5})
+    definition = {key: run[key] for key in ("snapshot", "entrypoint", "environment", "params")}
+    with rest.served.app.state.db.read() as session:
+        assert script_facts(session, definition).constants == {"LR": 0.5, "EPOCHS": 3, "NAME": "rings"}
 
 
 def test_retries_are_the_same_again(rest: Rest, code: str) -> None:
