@@ -48,7 +48,8 @@ export class FilterBox {
     const q = this.state.get("q");
     this.clear.hidden = !q;
     const all = rows.all.size;
-    const text = rows.phase !== "ready" ? "" : q.trim() ? `${rows.ids.length.toLocaleString("en")} of ${all.toLocaleString("en")}` : `${all.toLocaleString("en")} run${all === 1 ? "" : "s"}`;
+    const brushed = rows.ids.length !== rows.unbrushed.length; // in the pane of params, which may be out of sight
+    const text = rows.phase !== "ready" ? "" : q.trim() || brushed ? `${rows.ids.length.toLocaleString("en")} of ${all.toLocaleString("en")}${brushed ? ", brushed" : ""}` : `${all.toLocaleString("en")} run${all === 1 ? "" : "s"}`;
     if (this.count.textContent !== text) this.count.textContent = text;
   }
 

@@ -91,6 +91,7 @@ def test_a_brush_filters_the_table_and_is_in_the_address(page: Page, swept: list
     expected = [run for run, lr in zip(swept, RATES, strict=True) if 0.0005 < lr < 0.027]
     wait_for(lambda: inside(page) == expected, 5, "the runs inside the brush")
     expect(page.get_by_text("3 of 8 runs are inside the brushes")).to_be_visible()
+    expect(page.get_by_text("3 of 8, brushed")).to_be_visible()
     expect(page.locator(".wb-runs").get_by_text("run 7", exact=True)).to_have_count(0)
     expect(page.locator(".wb-runs").get_by_text("run 3", exact=True)).to_be_visible()
     page.wait_for_url(re.compile(r"[?&]br=params\.lr~[\d.]+~[\d.]+"))
