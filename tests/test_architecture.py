@@ -20,7 +20,11 @@ CORE = (
     "app.paths", "app.runs.logfile", "app.runs.placing", "app.runs.queue", "app.runs.states",
     "app.runs.untrusted", "app.runs.words", "app.workers",
 )  # fmt: skip
-FORESTS = {("app.compare.importance", package) for package in ("sklearn", "scipy")}
+FORESTS = {
+    ("app.compare.importance", "sklearn"),
+    ("app.compare.importance", "scipy"),
+    ("app.compare.seeds.statistics", "scipy"),
+}
 """Imported at the first request for it; `test_torch_stays_out_of` and the next one see that a start does without."""
 SQL_MODULES = ("endings", "queries", "queue", "states", "store", "db", "migrate", "models", "sql")
 

@@ -103,13 +103,9 @@ def compare(a: Iterable[str], b: Iterable[str], *, mask: bool) -> Json:
 def unified(a: list[str], b: list[str], start: int, *, mask: bool) -> list[list[Any]]:
     """Rows of a unified diff: mark (`+`, `-`, blank, `@`), number in a, number in b, text of a where both agree."""
     keys_a, keys_b = ([_key(line, mask=mask) for line in lines] for lines in (a, b))
-    end = _common_end(keys_a, keys_b)
-    inner = difflib.SequenceMatcher(None, keys_a[: len(a) - end], keys_b[: len(b) - end]).get_opcodes()
-    # Alike lines are many once numbers are masked: what both end with belongs together, whatever matches longest.
-    whole = difflib.SequenceMatcher(None, keys_a, keys_b)
-    whole.opcodes = _joined(inner, end, len(a), len(b))
+    matcher = _FromTheEnd(keys_a, keys_b)
     rows: list[list[Any]] = []
-    for group in whole.get_grouped_opcodes(CONTEXT):
+    for group in matcher.get_grouped_opcodes(CONTEXT):
         _, i1, _, j1, _ = group[0]
         _, _, i2, _, j2 = group[-1]
         rows.append(["@", None, None, f"@@ -{start + i1},{i2 - i1} +{start + j1},{j2 - j1} @@"])
@@ -122,6 +118,21 @@ def unified(a: list[str], b: list[str], start: int, *, mask: bool) -> list[list[
             rows += [["-", start + n, None, a[n]] for n in range(low_a, high_a)]
             rows += [["+", None, start + n, b[n]] for n in range(low_b, high_b)]
     return rows
+
+
+class _FromTheEnd(difflib.SequenceMatcher[str]):
+    """Matches what both end with first: alike lines are many once numbers are masked, and the longest match may be off."""
+
+    def __init__(self, a: list[str], b: list[str]) -> None:
+        super().__init__(None, a, b)
+        self._sides = (a, b)
+
+    def get_opcodes(self) -> list[Any]:
+        """As in difflib."""
+        a, b = self._sides
+        end = _common_end(a, b)
+        inner = difflib.SequenceMatcher(None, a[: len(a) - end], b[: len(b) - end]).get_opcodes()
+        return _joined(inner, end, len(a), len(b))
 
 
 def _common_end(a: list[str], b: list[str]) -> int:
