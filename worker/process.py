@@ -125,6 +125,23 @@ def reap() -> list[tuple[int, int]]:
     return ended
 
 
+def has_children() -> bool:
+    """Whether a child is alive; those that have ended are collected."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def tell_children(number: int) -> None:
+    """Send a signal to every child, and to nothing below them."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.send_signal(number)
+
+
 def kill_descendants(seconds: float, *, spare: Callable[[int], bool] = lambda _pid: False) -> list[int]:
     """Kill and reap everything below this process (a subreaper), until nothing is left.
 

@@ -99,6 +99,7 @@ class _Keeper:
     ) -> None:
         self.farm = farm
         self.channel, self.pid, self.output, self.wake, self.log = channel, pid, output, wake, log
+        self.shell = spec.environment_name == "shell"
         self.renewals = Renewals(spec.fence_after, spec.fence_kill_after, steady())
         self.status: int | None = None
         self.kill_at: float | None = None
@@ -115,15 +116,9 @@ class _Keeper:
     def keep(self) -> None:
         _tell(self.channel, "started", pid=self.pid, started=process.started_at(self.pid))
         while self.status is None:
-            ready = {fd for fd, _ in self.poll.poll(self._pause_ms())}
-            if self.wake in ready:
-                self._drain_wake()
-            if self.channel.fileno() in ready:
-                self._commands()
-            if self.output in ready:
-                self._pump()
-            self._reap()
-            self._deadlines()
+            self._turn()
+        if self.shell and self.kill_at is not None:
+            self._see_off()
         left = process.kill_descendants(KILL_SECONDS)
         while self._pump():
             pass
@@ -138,6 +133,24 @@ class _Keeper:
             left=left,
             log_trouble=self.log.trouble,
         )
+
+    def _turn(self) -> None:
+        """Wait for something to happen, and see to it."""
+        ready = {fd for fd, _ in self.poll.poll(self._pause_ms())}
+        if self.wake in ready:
+            self._drain_wake()
+        if self.channel.fileno() in ready:
+            self._commands()
+        if self.output in ready:
+            self._pump()
+        self._reap()
+        self._deadlines()
+
+    def _see_off(self) -> None:
+        """A shell that is told to stop ends at once, and leaves its commands: they hear of it now, and have the grace."""
+        process.tell_children(signal.SIGTERM)
+        while self.kill_at is not None and time.monotonic() < self.kill_at and process.has_children():
+            self._turn()
 
     def _pause_ms(self) -> int:
         if self.kill_at is None:

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from waiting import wait_for
 
@@ -142,6 +143,38 @@ def test_a_shell(launcher: Launcher, run_script: Any) -> None:
     assert record_of(handle)["environment"] == "shell"
     handle = run_script("", _environment_name="shell", _command="no-such-program")
     assert outcome(launcher, handle)[:2] == ("exit_code", "exit code 127")
+
+
+SAVES = """
+import os, pathlib, signal, sys, time
+def save(*_):
+    time.sleep(0.2)
+    pathlib.Path("saved").touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+pathlib.Path("pid").write_text(str(os.getpid()))
+pathlib.Path("pid").rename("up")
+time.sleep(600)
+"""
+
+
+def test_what_a_shell_has_started_may_save_when_it_is_cancelled(launcher: Launcher, run_script: Any) -> None:
+    handle = run_script(SAVES, _environment_name="shell", _command="python train.py; echo never")
+    wait_for((handle.spec.run_dir / "up").exists, 60, "the script")
+    launcher.cancel(handle, 30)
+    assert outcome(launcher, handle, Asked.CANCEL)[0] == "cancelled_by_user"
+    assert (handle.spec.run_dir / "saved").exists()
+    assert "never" not in log_of(handle)
+
+
+def test_what_a_shell_has_started_gets_no_more_than_the_grace(launcher: Launcher, run_script: Any) -> None:
+    handle = run_script(
+        SAVES.replace("sys.exit(0)", "return"), _environment_name="shell", _command="python train.py; true"
+    )
+    wait_for((handle.spec.run_dir / "up").exists, 60, "the script")
+    launcher.cancel(handle, 1)
+    assert outcome(launcher, handle, Asked.CANCEL)[0] == "cancelled_by_user"
+    assert not psutil.pid_exists(int((handle.spec.run_dir / "up").read_text()))
 
 
 def test_files_that_are_missing(launcher: Launcher, run_script: Any, tmp_path: Path) -> None:
