@@ -1,12 +1,10 @@
 """Pages: the Jinja environment, what every template gets, and what every server needs. Knows HTTP, not runs."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
@@ -14,9 +12,8 @@ from fastapi import FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
+from app.assets import Assets, module_urls, static_url
 from app.auth import deps, setup
 from app.auth.sessions import clear_cookie, cookie_name, set_cookie
 from app.auth.throttle import Throttle
@@ -29,7 +26,6 @@ from app.paths import static_dir, templates_dir
 from app.render_errors import install_error_handlers
 
 FLASH = "danlu_flash"
-HASH_LENGTH = 12
 Kind = Literal["info", "error"]
 
 
@@ -43,7 +39,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals.update(static_url=static_url, module_url=module_url, version=metadata.version("danlu"))
+    env.globals.update(static_url=static_url, module_urls=module_urls, version=metadata.version("danlu"))
     return env
 
 
@@ -100,40 +96,6 @@ def _flashes(request: Request) -> list[dict[str, str]]:
     return [{"kind": "error" if kind == "error" else "info", "text": str(text)[:300]}]
 
 
-def static_url(path: str) -> str:
-    """URL of a static file with a hash of its content, so that browsers may keep it for ever.
-
-    Raises:
-        FileNotFoundError: a template names a file that is not there.
-    """
-    file = static_dir() / path
-    return f"/static/{path}?v={_hash(file, file.stat().st_mtime_ns)}"
-
-
-def module_url(name: str) -> str:
-    """URL under which other modules import `static/js/NAME.js`, to ask for it early."""
-    return f"/static/js/{name}.js"
-
-
-@lru_cache(maxsize=1000)
-def _hash(file: Path, _changed_ns: int) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:HASH_LENGTH]
-
-
-class CachedStatic(StaticFiles):
-    """Static files: kept for ever under their hashed URL, else asked again each time (304 when unchanged)."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, with how long it may be kept."""
-        response = await super().get_response(path, scope)
-        if response.status_code < 400:
-            hashed = b"v=" in scope.get("query_string", b"")
-            response.headers["Cache-Control"] = (
-                "public, max-age=31536000, immutable" if hashed else "no-cache"
-            )
-        return response
-
-
 def install(app: FastAPI, settings: Settings, body_limits: dict[str, tuple[int, str]] | None = None) -> None:
     """Give the app what every request passes: headers, Host check, body limit, errors, static files, logins.
 
@@ -152,7 +114,7 @@ def install(app: FastAPI, settings: Settings, body_limits: dict[str, tuple[int, 
     app.add_middleware(BodyLimit, limit=settings.body_limit_kib * 1024, special=body_limits)
     app.add_middleware(AllowedHosts, hosts=allowed_hosts(settings))
     app.add_middleware(SecurityHeaders)
-    static = CachedStatic(directory=static_dir())
+    static = Assets(directory=static_dir())
     setattr(static, deps.MARKER, "public")
     app.mount("/static", static, name="static")
     for router in (routes_api.router, routes_pages.router, routes_settings.router):

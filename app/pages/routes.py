@@ -12,6 +12,7 @@ from starlette.responses import Response
 from app.api.queries import worker_dicts
 from app.auth.deps import require_page
 from app.clock import utcnow
+from app.compare.first import first_urls
 from app.config import Settings, run_dir
 from app.db import ReadSession
 from app.deps import DbDep, RunIdPath, SettingsDep, SlugPath
@@ -104,6 +105,7 @@ def experiment(
         "sweep": sweep,
         "params": shapes.main_params(shown), "metrics": shapes.main_metrics(shown),
         "sorts": SORTS if sort in dict(SORTS) else (*SORTS, (sort, f"By {sort}")),
+        "first": first_urls(request.query_params, experiment=slug, known=[run["id"] for run in shown]),
     }  # fmt: skip
     return page(request, "experiments/show.html", nav="experiments", **context)
 
@@ -223,7 +225,7 @@ def compare(request: Request, db: DbDep, settings: SettingsDep, ids: RunIds = ()
     slugs = list(dict.fromkeys(run["experiment"] for run in shown))
     return page(
         request, "compare/index.html", nav="experiments", runs=shown, keys=keys, differing=differ, tags=tags,
-        experiments=slugs,
+        experiments=slugs, first=first_urls(request.query_params, known=[run["id"] for run in shown]),
     )  # fmt: skip
 
 

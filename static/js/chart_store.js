@@ -18,9 +18,9 @@ export const FIRST_TAGS = 4;
 export const POINTS = 1000;
 const collator = new Intl.Collator("en", { numeric: true });
 
-/** The address of the first request; the page asks for it before this module is there. */
+/** The address of the first request; app/compare/first.py has the page ask for it before this module is there. */
 export function firstUrl(runs) {
-  return address(runs, [["first", FIRST_TAGS], ["points", POINTS]]);
+  return address([...runs].sort((a, b) => a - b), [["first", FIRST_TAGS], ["points", POINTS]]);
 }
 
 function address(runs, pairs) {

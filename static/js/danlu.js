@@ -1,8 +1,7 @@
-// The one script of every page: the live stream, the islands, and what pages need beside them (ui.js).
+// The one script of every page: the live stream and what pages need beside the islands (ui.js). Charts and logs are
+// scripts of the pages that have them.
 import "./ui.js";
 import "./time.js";
-import "./log.js";
-import "./chart.js";
 import { startLive } from "./live.js";
 
 startLive();

@@ -187,10 +187,9 @@ export class RowStore {
     for (const run of runs ?? []) query.append("run", run);
     if (this.#state.get("arch")) query.set("archived", "true");
     const url = `/api/v1/table?${query}`;
-    const early = globalThis.danluFirstRows?.url === url ? globalThis.danluFirstRows.response : null;
-    delete globalThis.danluFirstRows;
     try {
-      const response = (await early) ?? (await fetch(url, { headers: { Accept: "application/json" }, signal: this.#abort.signal }));
+      // without headers of its own: the page has asked for this address already, in app/compare/first.py
+      const response = await fetch(url, { signal: this.#abort.signal });
       return response.ok ? await response.json() : null;
     } catch {
       return null; // the server is not there, or the page is left

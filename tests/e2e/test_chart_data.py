@@ -247,3 +247,20 @@ def test_a_zoom_is_asked_for_once_when_it_rests(page: Page, rest: Rest) -> None:
     wait_for(lambda: state(page)["points"]["loss"][0] > 1050, 15, "the range in full")
     assert len(asked) == 1
     assert "from=2000" in asked[0]
+
+
+@pytest.mark.parametrize("query", ["", "&sel=1", "&hide=2", "&x=epoch", "&sm=0.5&z=3~60"])
+def test_a_comparison_asks_for_its_rows_and_first_curves_once(page: Page, rest: Rest, query: str) -> None:
+    """They are asked for by the page itself; a browser complains where nobody takes the answer."""
+    one, two = finished(rest, [1.0] * 100)[0], finished(rest, [2.0] * 100)[0]
+    settle(rest, one, two)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_viewport_size({"width": 1600, "height": 1400})
+    page.goto(f"/compare?run={one}&run={two}{query}")
+    expect(page.locator(".curve[data-drawn]").first).to_be_visible(timeout=30_000)
+    assert sum("first=4" in url for url in asked) == 1
+    assert sum("/api/v1/table" in url and "since" not in url for url in asked) == 1
+    assert not [
+        url for url in asked if "/api/v1/metrics" in url and "first=" not in url and "from=" not in url
+    ]
