@@ -1,4 +1,5 @@
 // What two runs differ in: fetched in two goes (the outputs take longest) and shown part by part.
+import "./chart.js";
 import { make } from "./dom.js";
 import { codePart, environmentPart, logPart, metricsPart, valuesPart } from "./wb_diff_parts.js";
 
