@@ -7,6 +7,7 @@ from app.compare import routes_importance
 from app.compare.diff import routes as diff
 from app.compare.seeds import routes as seeds
 from app.compare.table import routes as table
+from app.compare.views import routes as views
 from app.environments import routes as environments
 from app.experiments import routes as experiments
 from app.exports import routes as exports
@@ -42,6 +43,7 @@ for _subject in (
     seeds,
     snapshots,
     table,
+    views,
     workers,
 ):
     _ours.include_router(_subject.router)

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from app.api.queries import worker_dicts
 from app.auth.deps import require_page
 from app.clock import utcnow
 from app.compare.first import first_urls
+from app.compare.views.store import default_of
 from app.config import Settings, run_dir
 from app.db import ReadSession
 from app.deps import DbDep, RunIdPath, SettingsDep, SlugPath
@@ -87,6 +88,10 @@ def experiment(
     """One experiment: its runs, or its TensorBoard."""
     with db.read() as session:
         about = experiments.experiment_dict(session, slug)
+        if not request.url.query and not _wants_part(request):
+            view = default_of(session, slug)
+            if view is not None:
+                return RedirectResponse(view["links"]["page"], 302, {"Cache-Control": "no-store"})
         if tab == "tensorboard":
             return page(request, "experiments/show.html", nav="experiments", experiment=about, tab=tab)
         states = [RunState(state)] if state in set(RunState) else []

@@ -1,0 +1,1 @@
+"""Saved views: what a workbench's address carries, under a name."""
