@@ -62,6 +62,7 @@ function end(value) {
 
 /** Every key of the workbench's address. */
 export const KEYS = {
+  view: number(null, 0), // the saved view that this began with; 0: none, although the experiment has a default
   q: text(), // the filter
   sort: text("-created"), // created, name, params.lr, metrics.loss/val.min …, a minus turns it round; a second one after a comma
   cols: list(null), // columns in order; null: chosen by what differs

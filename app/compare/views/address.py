@@ -1,16 +1,17 @@
 """What a view keeps of an address. Pure."""
 
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from app.fields import one_line
 
 MARK = "view"
 """The parameter that says which view an address began with; 0: none, although there is a default."""
+_AS_IT_IS = "%=&+!$'()*,/:;?@~[]"
 _PASSING = frozenset({MARK, "cursor", "tab"})
 
 
 def cleaned(query: str) -> str:
-    """A query string without the question mark, and without what is no part of a view.
+    """A query string without the question mark, and without what is no part of a view; in ASCII.
 
     Raises:
         ValueError: an invisible character, or a text that is no query string.
@@ -20,7 +21,7 @@ def cleaned(query: str) -> str:
     if "#" in query:
         raise ValueError("is no query string: a # begins a fragment; write %23")
     parts = [part for part in query.split("&") if part and part.partition("=")[0] not in _PASSING]
-    return "&".join(parts)
+    return quote("&".join(parts), safe=_AS_IT_IS)
 
 
 def parameters(query: str) -> dict[str, list[str]]:

@@ -72,7 +72,9 @@ def create(session: WriteSession, body: ViewCreate, principal: Principal, now: d
     if body.experiment is not None:
         scope = experiments.get(session, body.experiment).id
     elif "run" not in address.parameters(body.query):
-        raise Invalid("Wrong: query.", fields={"query": "names no run, and there is no experiment: run=1&run=2"})
+        raise Invalid(
+            "Wrong: query.", fields={"query": "names no run, and there is no experiment: run=1&run=2"}
+        )
     _lock(session)
     count = session.scalar(select(func.count()).select_from(SavedView).where(_of(scope))) or 0
     if count >= MAX_VIEWS:
@@ -88,9 +90,7 @@ def create(session: WriteSession, body: ViewCreate, principal: Principal, now: d
     return made.id
 
 
-def change(
-    session: WriteSession, view_id: int, body: ViewPatch, principal: Principal, now: datetime
-) -> None:
+def change(session: WriteSession, view_id: int, body: ViewPatch, principal: Principal, now: datetime) -> None:
     """Rename a view, let it hold something else, or make it the default.
 
     Anybody who may submit chooses the default; the rest is its owner's and the administrators'.
@@ -172,7 +172,9 @@ def _refuse_double(session: WriteSession, scope: int | None, name: str, own: int
     folded = name.casefold()
     for other, taken in session.execute(select(SavedView.id, SavedView.name).where(_of(scope))):
         if other != own and taken.casefold() == folded:
-            raise Conflict(f"There is a view named {taken!r} already: choose another name, or change that one.")
+            raise Conflict(
+                f"There is a view named {taken!r} already: choose another name, or change that one."
+            )
 
 
 def _set_default(session: WriteSession, view: SavedView, *, wanted: bool) -> None:
