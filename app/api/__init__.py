@@ -16,6 +16,7 @@ from app.live import routes as live
 from app.metrics import routes as metrics
 from app.metrics import routes_media
 from app.queue import routes as queue
+from app.reports import routes as reports
 from app.runs import routes as runs
 from app.runs import routes_bulk, routes_files
 from app.runs.listing import routes as listing
@@ -36,6 +37,7 @@ for _subject in (
     listing,
     queue,
     recipes,
+    reports,
     routes_bulk,
     routes_files,
     routes_importance,

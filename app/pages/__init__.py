@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.environments import pages as environments
-from app.pages import actions, formats, new_run, new_script, pair, queue, routes
+from app.pages import actions, formats, new_run, new_script, pair, queue, reports, routes
 from app.web import environment
 
 __all__ = ["pages_router"]
@@ -19,6 +19,7 @@ for _router in (
     environments.router,
     pair.router,
     queue.router,
+    reports.router,
     routes.router,
 ):
     pages_router.include_router(_router)

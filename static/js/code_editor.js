@@ -34,10 +34,10 @@ const typedOver = EditorView.domEventHandlers({
 export class CodeEditor {
   /**
    * @param {HTMLElement} host gets the shadow root
-   * @param {object} options `label` for screen readers, `name` of the file, `text`, `readOnly`, `hint` shown while it
+   * @param {object} options `label` for screen readers, `name` of the file, `text`, `readOnly`, `wrap` long lines, `hint` shown while it
    *   is empty, `changed()` after each change by the user, `submit()` for Ctrl+Enter
    */
-  constructor(host, { label, name = "train.py", text = "", readOnly = false, hint = "", changed, submit }) {
+  constructor(host, { label, name = "train.py", text = "", readOnly = false, wrap = false, hint = "", changed, submit }) {
     this.language = new Compartment();
     this.lock = new Compartment();
     this.about = new Compartment();
@@ -46,7 +46,7 @@ export class CodeEditor {
     this.base = [
       lineNumbers(), highlightSpecialChars(), drawSelection(), bracketMatching(), highlightSelectionMatches(), look, colours,
       indentUnit.of("    "), EditorState.tabSize.of(4), keymap.of([...searchKeymap, ...defaultKeymap]),
-      readOnly ? [] : this.#writing(hint, submit),
+      wrap ? EditorView.lineWrapping : [], readOnly ? [] : this.#writing(hint, submit),
     ];
     const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
     this.view = new EditorView({ root, parent: root, state: this.#state(name, text, readOnly) });

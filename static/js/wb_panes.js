@@ -26,6 +26,7 @@ registerPane("media", async (host, state) => (await import("./wb_media.js")).mou
 registerPane("params", async (host, state) => (await import("./wb_params.js")).mount(host, state));
 registerPane("diff", async (host, state) => (await import("./wb_diff.js")).mount(host, state));
 registerPane("seeds", async (host, state) => (await import("./wb_seeds.js")).mount(host, state));
+registerPane("report", async (host, state) => (await import("./wb_report.js")).mount(host, state));
 
 /** The panes that there are: [name, title], in order. */
 export function panes() {

@@ -13,7 +13,7 @@ from scenes import furnished
 pytestmark = pytest.mark.browser
 
 STATE: dict[str, Any] = {
-    "q": "-state:queued", "sort": "name,-created", "cols": ["state", "params.lr", "metrics.loss/train.last"],
+    "q": "-state:queued", "sort": "name", "cols": ["state", "params.lr", "metrics.loss/train.last"],
     "pin": ["state"], "w": {"name": 180, "params.lr": 90}, "group": "params.lr", "diff": True, "arch": True,
     "hide": [2], "base": 1, "pane": "charts", "x": "relative", "sm": 0.6, "smk": "gauss", "logx": True,
     "logy": True, "out": True, "z": [1, 40], "f": "loss", "pins": ["val_acc", "a,b%~c"], "step": 3, "band": "ci",
@@ -57,8 +57,9 @@ def save(page: Page, name: str) -> None:
 
 
 def test_a_view_holds_everything_and_the_experiment_opens_with_it(
-    open_page: OpenPage, page: Page, ids: dict[str, int]
+    open_page: OpenPage, page: Page, ids: dict[str, int], watch: Watch
 ) -> None:
+    watch.allow("was preloaded")  # archived runs are another request than the one that was begun early
     page.goto("/experiments/exp")
     ready(page)
     wanted = {**STATE, "sel": [ids["running"], ids["succeeded"]]}
