@@ -15,6 +15,7 @@ from danlu.commands import (
     imports,
     output,
     queue,
+    report,
     runs,
     serve,
     submit,
@@ -104,6 +105,7 @@ app.command(rich_help_panel=WORK)(runs.show)
 app.command(rich_help_panel=WORK)(runs.logs)
 app.command(rich_help_panel=WORK)(runs.cancel)
 app.add_typer(queue.app, name="queue", rich_help_panel=WORK)
+app.add_typer(report.app, name="report", rich_help_panel=WORK)
 app.add_typer(token.app, name="token", rich_help_panel=MEND)
 app.add_typer(environments.app, name="environment", rich_help_panel=MEND)
 app.command("import", rich_help_panel=WORK)(imports.import_)

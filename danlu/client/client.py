@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import httpx
 
@@ -232,6 +232,20 @@ class Client(Catalog):
     def snapshot_file(self, snapshot_id: str, path: str) -> str:
         """One file of it, as text."""
         return code.file(self._server, snapshot_id, path)
+
+    # --- reports
+
+    def export_report(self, report_id: int, to: str | Path, *, format: Literal["html", "pdf"]) -> int:  # noqa: A002
+        """Write a report as one file, with its runs and curves as they are now; gives its size in bytes.
+
+        Raises:
+            ApiError: there is no such report.
+            OSError: it cannot be written.
+        """
+        answer = self._server.send(
+            "GET", f"/reports/{report_id}/export", params={"format": format}, headers={"Accept": "*/*"}
+        )
+        return Path(to).write_bytes(answer.content)
 
     # --- live
 

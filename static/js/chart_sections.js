@@ -26,6 +26,7 @@ export class Sections {
   /** @param {object} board its view, and `card(tag, title)`, `drop(card)`, `seen()` @param {AbortSignal} signal */
   constructor(board, signal) {
     this.board = board;
+    this.height = board.cardHeight ?? HEIGHT;
     this.element = make("div", { class: "curve-sections" });
     this.none = make("p", { class: "curve-none muted", hidden: true }, "No tag matches the filter.");
     const soon = () => (this.#frame ||= requestAnimationFrame(() => {
@@ -79,12 +80,12 @@ export class Sections {
       let column = 0;
       for (const tag of group.tags) {
         const wide = this.board.view.of(tag).wide;
-        if (wide && column) [top, column] = [top + HEIGHT + GAP, 0];
-        items.push({ kind: "card", key: tag, title: group.cut ? splitTag(tag)[1] : tag, top, left: column * (cell + GAP), width: wide ? width : cell, height: wide ? WIDE : HEIGHT });
+        if (wide && column) [top, column] = [top + this.height + GAP, 0];
+        items.push({ kind: "card", key: tag, title: group.cut ? splitTag(tag)[1] : tag, top, left: column * (cell + GAP), width: wide ? width : cell, height: wide ? WIDE : this.height });
         column += 1;
-        if (wide || column === columns) [top, column] = [top + (wide ? WIDE : HEIGHT) + GAP, 0];
+        if (wide || column === columns) [top, column] = [top + (wide ? WIDE : this.height) + GAP, 0];
       }
-      if (column) top += HEIGHT + GAP;
+      if (column) top += this.height + GAP;
     }
     this.#items = items;
     this.element.style.blockSize = `${Math.max(0, top - GAP)}px`;

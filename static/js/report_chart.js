@@ -2,6 +2,8 @@
 import "./chart.js";
 import { FixedState } from "./report_state.js";
 
+const CHROME = 40; // px of a card around its plot
+
 class ReportChart extends HTMLElement {
   connectedCallback() {
     if (this.curves) return;
@@ -10,10 +12,10 @@ class ReportChart extends HTMLElement {
     const state = new FixedState(this.dataset.query, rows, more);
     const curves = document.createElement("danlu-curves");
     curves.bench = state;
+    curves.cardHeight = Number(this.dataset.height) + CHROME;
     curves.first = state.drawn();
     curves.setAttribute("run", curves.first.join());
     curves.setAttribute("labels", JSON.stringify(Object.fromEntries(rows.map((row) => [row.id, `${row.name} #${row.id}`]))));
-    this.style.setProperty("--curve-height", `${this.dataset.height}px`);
     this.curves = curves;
     this.append(curves);
   }
