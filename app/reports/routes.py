@@ -44,7 +44,12 @@ def create(body: ReportCreate, db: DbDep, principal: Submitter) -> Response:
     return JSONResponse(made, 201, {"Location": made["links"]["self"], "ETag": _etag(made)})
 
 
-@router.post("/preview", dependencies=READ, response_model=PreviewOut, response_class=JSONResponse)
+@router.post(
+    "/preview",
+    dependencies=[Depends(require("submit"))],
+    response_model=PreviewOut,
+    response_class=JSONResponse,
+)
 def preview(body: ReportPreview, db: DbDep, settings: SettingsDep) -> Response:
     """How a text looks as a report; nothing is stored."""
     from app.reports.gather import resolved  # with numpy, a tenth of the server's memory at its start

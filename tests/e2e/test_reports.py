@@ -80,7 +80,10 @@ def test_both_texts_are_there_when_somebody_was_faster(
     assert text(page) == "theirs again"
 
 
-def test_without_scripts_a_report_is_written_by_a_form(rest: Rest, report: int, open_page: OpenPage) -> None:
+def test_without_scripts_a_report_is_written_by_a_form(
+    rest: Rest, report: int, open_page: OpenPage, watch: Watch
+) -> None:
+    watch.allow("409")
     page = open_page(javascript=False)
     page.goto(f"/reports/{report}/edit")
     page.locator("textarea").fill("plain")
