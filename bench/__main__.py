@@ -25,6 +25,7 @@ SUBJECTS = {
     "live": "step to the run page's stream",
     "events": "writing scalars",
     "training": "training",
+    "table": "run table of 5,000 runs",
 }
 
 

@@ -50,6 +50,7 @@ export class Bulk {
   refresh() {
     const { runs } = this;
     this.element.hidden = runs.length === 0;
+    document.documentElement.toggleAttribute("data-ticked", runs.length > 0);
     if (!runs.length) return;
     const text = `${runs.length} selected`;
     if (this.count.textContent !== text) this.count.textContent = text;

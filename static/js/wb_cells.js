@@ -19,7 +19,8 @@ export function fill(cell, one, row, { may }) {
   if (one.kind === "tags") return cell.replaceChildren(...row.tags.map((tag) => make("span", { class: "tag", title: tag }, tag)));
   const text = textOf(one, row);
   write(cell, text);
-  cell.title = text.length > 12 ? text : "";
+  const title = text.length > 12 ? text : "";
+  if (cell.title !== title) cell.title = title;
 }
 
 /** A value as the table shows it. */
@@ -75,7 +76,7 @@ function fillTime(cell, attributes, value) {
 }
 
 function fillState(cell, row, state, may) {
-  const key = `${state} ${row.reason} ${may}`;
+  const key = `${state} ${row.reason} ${may && OPEN.has(row.state) ? `${row.name} #${row.id}` : ""}`; // a button names its run
   if (cell.dataset.key === key && cell.firstElementChild) return;
   cell.dataset.key = key;
   const parts = [make("span", { class: "chip", "data-state": state }, state)];
@@ -110,32 +111,42 @@ function fillProgress(cell, row) {
   cell.title = [words, left].filter(Boolean).join(", ");
 }
 
-/** The first cells of a run: tick, eye, colour and name. */
-export function leadOf(row) {
-  const named = `${row.name} #${row.id}`;
-  const box = make("input", { type: "checkbox", name: "run", value: row.id, tabIndex: -1, id: `tick-${row.id}`, "aria-label": `Select ${named}` });
+/** The first cells of a line, empty: tick, eye, colour and name. */
+export function leadOf() {
+  const box = make("input", { type: "checkbox", name: "run", tabIndex: -1 });
   const eye = make("button", { class: "wt-eye", type: "button", tabIndex: -1, "data-act": "eye" }, icon("eye"));
   const swatch = make("button", { class: "wt-swatch", type: "button", tabIndex: -1, "data-act": "colour", "aria-haspopup": "dialog" }, make("span", { class: "swatch" }));
-  const link = make("a", { href: `/runs/${row.id}`, tabIndex: -1 });
+  const link = make("a", { tabIndex: -1 });
+  const number = make("span", { class: "muted small" });
   const tags = make("span", { class: "wt-tags" });
   return {
-    box, eye, swatch, link, tags,
+    box, eye, swatch, link, number, tags,
     tick: make("td", { role: "gridcell", class: "wt-tick" }, box, eye),
-    name: make("th", { role: "rowheader", scope: "row", class: "wt-name" }, swatch, link, make("span", { class: "muted small" }, `#${row.id}`), tags),
+    name: make("th", { role: "rowheader", scope: "row", class: "wt-name" }, swatch, link, number, tags),
   };
 }
 
 /** Write what a run's first cells say now. */
 export function fillLead(lead, row, { ticked, hidden, look, base }) {
   const named = `${row.name} #${row.id}`;
+  if (lead.named !== named) {
+    lead.named = named;
+    lead.box.value = row.id;
+    lead.box.id = `tick-${row.id}`;
+    lead.box.setAttribute("aria-label", `Select ${named}`);
+    lead.eye.setAttribute("aria-label", `Draw the curves of ${named}`);
+    lead.swatch.setAttribute("aria-label", `Colour of ${named}`);
+    lead.link.href = `/runs/${row.id}`;
+    lead.link.textContent = lead.link.title = row.name;
+    lead.number.textContent = `#${row.id}`;
+  }
   lead.box.checked = ticked;
-  lead.eye.setAttribute("aria-pressed", String(!hidden));
-  lead.eye.setAttribute("aria-label", `Draw the curves of ${named}`);
-  lead.eye.title = hidden ? "Not drawn; show its curves" : "Hide its curves";
-  lead.swatch.setAttribute("aria-label", `Colour of ${named}`);
+  if (lead.eye.getAttribute("aria-pressed") !== String(!hidden)) {
+    lead.eye.setAttribute("aria-pressed", String(!hidden));
+    lead.eye.title = hidden ? "Not drawn; show its curves" : "Hide its curves";
+  }
   lead.swatch.firstElementChild.dataset.colour = look.colour;
   lead.swatch.firstElementChild.dataset.dash = look.dash;
-  if (lead.link.textContent !== row.name) lead.link.textContent = lead.link.title = row.name;
   const tags = [...(base ? ["baseline run"] : []), ...row.tags, ...(row.archived ? ["archived"] : [])].join("\n");
   if (lead.tags.dataset.key === tags) return;
   lead.tags.dataset.key = tags;

@@ -39,6 +39,7 @@ export function lefts(columns, pinned, widths, grouped) {
  */
 export class Grid {
   lines = [];
+  spare = [];
   columns = [];
   #made = new Map(); // line's key → its parts
   #frame = 0;
@@ -102,13 +103,18 @@ export class Grid {
     for (let place = first; place < last; place++) wanted.add(place);
     if (held >= 0 && held < this.lines.length && this.body.contains(document.activeElement)) wanted.add(held);
     const keys = new Set([...wanted].map((place) => keyOf(this.lines[place])));
+    const spare = []; // lines out of sight become those that come into it
     for (const [key, made] of this.#made) {
       if (keys.has(key)) continue;
-      made.element.remove();
       this.#made.delete(key);
+      if (made.lead && !made.element.contains(document.activeElement)) spare.push(made);
+      else made.element.remove();
     }
+    this.spare = spare;
     let before = null;
     for (const place of [...wanted].sort((a, b) => b - a)) before = this.#place(place, before);
+    for (const { element } of spare) element.remove();
+    this.spare = [];
   }
 
   /** The element of a line, scrolled into sight. */
@@ -151,7 +157,7 @@ export class Grid {
     const key = keyOf(line);
     let made = this.#made.get(key);
     if (!made) {
-      made = line.group === undefined ? this.#run(line) : this.#group(line);
+      made = line.group !== undefined ? this.#group(line) : (this.spare.pop() ?? this.#run());
       this.#made.set(key, made);
       made.line = line;
       this.#write(made);
@@ -169,10 +175,10 @@ export class Grid {
     return made.element;
   }
 
-  #run({ id }) {
-    const lead = leadOf(this.owner.state.rows.get(id));
+  #run() {
+    const lead = leadOf();
     const cells = this.columns.map((one) => this.#cell(one));
-    const element = make("tr", { role: "row", id: `run-${id}`, "data-key": id }, lead.tick, lead.name, ...cells);
+    const element = make("tr", { role: "row" }, lead.tick, lead.name, ...cells);
     this.#stick(element);
     return { element, lead, cells };
   }
@@ -206,6 +212,10 @@ export class Grid {
     if (line.group !== undefined) return this.#writeGroup(made);
     const row = state.rows.get(line.id);
     if (!row) return undefined;
+    if (element.dataset.key !== String(line.id)) {
+      element.dataset.key = line.id;
+      element.id = `run-${line.id}`;
+    }
     const ticked = this.owner.ticked.has(line.id);
     const hidden = this.owner.hidden.has(line.id);
     const base = state.get("base") === line.id;

@@ -37,7 +37,7 @@ class SummaryColumns(Answer):
 
 
 class TableOut(Answer):
-    """Runs in columns. With `only=ids` there are `version`, `total` and `ids`."""
+    """Runs in columns. With `only=ids` there are `total` and `ids`."""
 
     version: str | None = Field(description="What `since` takes.")
     total: int = Field(description="Of the chosen runs, also where only changes are sent.")

@@ -65,24 +65,38 @@ def mark(session: Session, query: TableQuery, now: datetime) -> Mark:
 
     Raises:
         NotFound: there is no such experiment.
-        Invalid: the query cannot be read.
+        BadQuery: the query cannot be read.
     """
     sqlite = _sqlite(session)
     changed = cast(func.round(_unix(Run.updated_at, sqlite=sqlite) * 1000), Numeric(20, 0))
     statement = select(func.count(), func.max(Run.updated_at), func.coalesce(func.sum(changed), 0))
     row = session.execute(_chosen(statement, query, now, sqlite=sqlite)).one()
-    if not row[0] and query.experiment is not None:
-        there = select(Experiment.id).where(Experiment.slug == query.experiment)
-        if session.scalar(there.where(Experiment.deleted_at.is_(None))) is None:
-            raise NotFound(f"There is no experiment {query.experiment!r}.")
+    if not row[0]:
+        _known_experiment(session, query)
     return Mark(row[0], row[1], int(row[2]))
 
 
+def _known_experiment(session: Session, query: TableQuery) -> None:
+    if query.experiment is None:
+        return
+    there = select(Experiment.id).where(Experiment.slug == query.experiment)
+    if session.scalar(there.where(Experiment.deleted_at.is_(None))) is None:
+        raise NotFound(f"There is no experiment {query.experiment!r}.")
+
+
 def ids(session: Session, query: TableQuery, now: datetime) -> list[int]:
-    """Ids of the chosen runs, in order."""
+    """Ids of the chosen runs, in order.
+
+    Raises:
+        NotFound: there is no such experiment.
+        BadQuery: the query cannot be read.
+    """
     sqlite = _sqlite(session)
     statement = ordered(_chosen(select(Run.id), query, now, sqlite=sqlite), query.sort, now, sqlite=sqlite)
-    return list(session.scalars(statement.limit(MAX_ROWS)))
+    found = list(session.scalars(statement.limit(MAX_ROWS)))
+    if not found:
+        _known_experiment(session, query)
+    return found
 
 
 def core_rows(session: Session, query: TableQuery, now: datetime) -> tuple[list[str], list[Any]]:
