@@ -207,7 +207,9 @@ def _needs(spec: LaunchSpec) -> list[str]:
         return ["--no-project", *python, "--with-requirements", str(script)]
     for folder in (script.parent, *script.parent.parents):
         project = folder / "pyproject.toml"
-        if project.is_file() and "project" in _toml(project.read_text(encoding="utf-8"), project.name):
+        if project.is_file() and "project" in _toml(
+            project.read_text(encoding="utf-8", errors="replace"), project.name
+        ):
             return ["--project", str(folder)]
         if (folder / _REQUIREMENTS).is_file():
             return ["--no-project", "--with-requirements", str(folder / _REQUIREMENTS)]

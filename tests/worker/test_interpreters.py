@@ -13,8 +13,10 @@ import pytest
 from waiting import wait_for
 
 from scripts import kept, log_of, outcome, record_of, text_of
+from worker.interpreters import choose
 from worker.launch import Launcher
 from worker.outcome import Asked
+from worker.spec import LaunchSpec
 
 needs_uv = pytest.mark.skipif(shutil.which("uv") is None, reason="needs uv")
 TELLS = """
@@ -143,6 +145,19 @@ def test_a_shell(launcher: Launcher, run_script: Any) -> None:
     assert record_of(handle)["environment"] == "shell"
     handle = run_script("", _environment_name="shell", _command="no-such-program")
     assert outcome(launcher, handle)[:2] == ("exit_code", "exit code 127")
+
+
+def test_a_project_in_another_encoding_is_uv_s_to_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: "/usr/bin/uv")
+    (tmp_path / "train.py").write_text("print(1)")
+    (tmp_path / "pyproject.toml").write_bytes(b'[project]\nname = "caf\xe9"\n')
+    spec = LaunchSpec(
+        run_id=7, attempt=1, run_dir=tmp_path, recipe="", recipes_dir=tmp_path, params={}, device="cpu",
+        snapshot_dir=tmp_path, entrypoint="train.py", environment_name="uv", fence_after=600, fence_kill_after=610,
+    )  # fmt: skip
+    assert str(tmp_path) in choose(spec).argv
 
 
 SAVES = """
