@@ -75,7 +75,7 @@ export class View {
 
   /** How one chart is shown. */
   of(tag) {
-    const own = this.state.get("own")[tag] ?? { letters: "", zoom: null };
+    const own = ownOf(this.state.get("own"), tag);
     const shown = { axis: this.axis, smoothing: this.smoothing, kernel: this.kernel, band: this.band };
     for (const [name, letter] of Object.entries(LETTERS)) {
       shown[name] = own.letters.includes(letter) || (this.on(name) && !own.letters.includes(letter.toUpperCase()));
@@ -125,7 +125,7 @@ export class View {
 
   #own(tag, change) {
     const all = this.state.get("own");
-    this.state.set({ own: mapped({ ...all, [tag]: change(all[tag] ?? { letters: "", zoom: null }) }, (one) => one) });
+    this.state.set({ own: mapped({ ...all, [tag]: change(ownOf(all, tag)) }, (one) => one) });
   }
 
   /** Pin a chart to the top, or let it go. */
@@ -174,6 +174,11 @@ export class View {
     if (alone === null) this.state.set({ z: range });
     else this.#own(alone, (one) => ({ ...one, zoom: range }));
   }
+}
+
+/** A tag may be called like a property that every object has. */
+function ownOf(own, tag) {
+  return Object.hasOwn(own, tag) ? own[tag] : { letters: "", zoom: null };
 }
 
 /** The same with every value changed; those that say nothing any more are left out. */
