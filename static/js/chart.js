@@ -19,6 +19,7 @@ import { afterPaint, keepInside, make } from "./dom.js";
 import { State } from "./wb_state.js";
 
 const LIVE_DRAW_MS = 200;
+const DRAW_MS = 6; // of a frame
 
 class Curves extends HTMLElement {
   connectedCallback() {
@@ -204,11 +205,14 @@ class Curves extends HTMLElement {
     return this.full?.card ? [...this.cards.values(), this.full.card] : [...this.cards.values()];
   }
 
-  /** Draw what is dirty with the next frame. */
+  /** Draw what is dirty with the next frames. */
   drawSoon() {
-    this.frameRequest ||= requestAnimationFrame(() => {
+    this.frameRequest ||= requestAnimationFrame((now) => {
       this.frameRequest = 0;
-      for (const card of this.inSight()) card.draw();
+      for (const card of this.inSight()) {
+        card.draw();
+        if (performance.now() - now > DRAW_MS) return this.drawSoon();
+      }
     });
   }
 

@@ -4,7 +4,7 @@ import { number } from "./chart_format.js";
 import { linesOf } from "./chart_lines.js";
 import { Plot } from "./chart_plot.js";
 import { lastText, readings } from "./chart_tip.js";
-import { icon, make } from "./dom.js";
+import { icon, make, seen, write } from "./dom.js";
 
 const SUMMARY_MS = 1200;
 const DOTS = 10;
@@ -67,10 +67,11 @@ export class Card {
     const { board } = this;
     this.area.classList.remove("is-table");
     this.area.setAttribute("role", "img");
-    this.plot = new Plot(this.area, { look: board.look, theme: () => board.theme, grows: () => board.grows, drawn: () => this.#noted() });
-    this.line = make("div", { class: "curve-cross", hidden: true });
+    this.plot = new Plot(this.area, { look: board.look, looks: () => board.runs.version, theme: () => board.theme, grows: () => board.grows, drawn: () => this.#noted() });
+    this.line = make("div", { class: "curve-cross" });
     this.chosen = make("div", { class: "curve-select", hidden: true });
     this.dots = [];
+    seen(this.line, false);
     this.plot.over.append(this.chosen, this.line);
     board.pointer.listen(this, this.plot.over);
   }
@@ -91,16 +92,19 @@ export class Card {
   #marks() {
     const { shown, board } = this;
     const pinned = board.view.pins.includes(this.tag);
-    this.pinned.setAttribute("aria-pressed", String(pinned));
+    if (this.pinned.ariaPressed !== String(pinned)) this.pinned.ariaPressed = String(pinned);
     this.element.classList.toggle("wide", shown.wide && !this.full);
     const words = [shown.alone && "own zoom", ...Object.entries({ logX: "log x", logY: "log y", zero: "from 0", outliers: "p1–p99" }).map(([name, word]) => shown[name] !== board.view.on(name) && (shown[name] ? word : `not ${word}`))].filter(Boolean);
+    const print = words.join();
+    if (this.flagged === print) return;
+    this.flagged = print;
     this.flags.replaceChildren(...words.map((word) => make("span", { class: "tag" }, word)));
   }
 
   #noted() {
     this.note.hidden = !(this.shown.logY && this.plot?.nothing);
     if (!this.note.hidden) this.note.textContent = "No value above zero in view: nothing to show on a logarithmic axis.";
-    this.element.dataset.drawn = "1";
+    this.element.dataset.drawn ??= "1";
   }
 
   /** The words for those who do not see it; not at every point, they are read out. */
@@ -120,7 +124,7 @@ export class Card {
     const { plot } = this;
     if (!plot?.x) return;
     const inside = x !== null && x >= plot.x.min && x <= plot.x.max;
-    this.line.hidden = !inside;
+    seen(this.line, inside);
     if (inside) this.line.style.transform = `translateX(${plot.x.pos(x) - plot.box.left}px)`;
     const found = inside ? (values ?? (this.lines.length <= DOTS ? readings(this.lines, x) : [])) : [];
     this.#dot(found.slice(0, DOTS));
@@ -139,7 +143,7 @@ export class Card {
       const one = found[i];
       const value = one && (one.soft ?? one.raw);
       const there = one && typeof value === "number" && one.x >= plot.x.min && one.x <= plot.x.max && value >= plot.y.min && value <= plot.y.max;
-      dot.hidden = !there;
+      seen(dot, there);
       if (!there) return;
       dot.style.transform = `translate(${plot.x.pos(one.x) - plot.box.left}px, ${plot.y.pos(value) - plot.box.top}px)`;
       dot.style.background = this.board.theme.runs[this.board.look(one.key).colour];
@@ -155,13 +159,17 @@ export class Card {
 
   /** The value of the last point, when there is one run only. */
   showLast() {
-    this.value.classList.remove("at");
-    this.value.textContent = this.lines.length === 1 ? lastText(this.lines[0]) : "";
+    this.#value(false, this.lines.length === 1 ? lastText(this.lines[0]) : "");
+  }
+
+  #value(at, text) {
+    if (this.at !== at) this.value.classList.toggle("at", at);
+    this.at = at;
+    write(this.value, text);
   }
 
   #showAt(one) {
-    this.value.classList.add("at");
-    this.value.textContent = one ? (one.soft !== null ? number(one.soft) : one.text) : "";
+    this.#value(true, one ? (one.soft !== null ? number(one.soft) : one.text) : "");
   }
 
   /** The card got another size. */

@@ -52,11 +52,14 @@ function frame() {
   let left = busy ? BUSY : CALM;
   const most = busy ? BUSY_MS : CALM_MS;
   for (const plot of jobs) {
-    // all of them get their axes at once: what is shown stays in step
-    plot.job ??= plot.begin();
+    if (plot.job) continue;
+    // all of them get their axes first: what is shown stays in step
+    plot.job = plot.begin();
     if (!plot.job) jobs.delete(plot);
+    if (performance.now() - started > most) break;
   }
   for (const plot of jobs) {
+    if (!plot.job) break;
     while (left > 0 && performance.now() - started < most) {
       const { value, done } = plot.job.next(0);
       left -= value ?? 0;

@@ -4,7 +4,7 @@ import { hurried, refineLater, schedule, unschedule } from "./chart_frames.js";
 import { extentX, grownFrom } from "./chart_lines.js";
 import { lowerBound, quantile } from "./chart_math.js";
 import { Scale, ticksOf, xRange, yRange } from "./chart_scale.js";
-import { make } from "./dom.js";
+import { make, seen } from "./dom.js";
 
 const TOP = 8;
 const RIGHT = 14;
@@ -41,7 +41,7 @@ export class Plot {
   #shown = null; // how the lines that can be seen were drawn: {x, y, box, lines, counts, look}
   #look = "";
 
-  /** @param {HTMLElement} host @param {{look: Function, theme: () => object, grows: () => boolean, drawn?: () => void}} context */
+  /** @param {HTMLElement} host @param {{look: Function, looks: () => number, theme: () => object, grows: () => boolean, drawn?: () => void}} context */
   constructor(host, context) {
     this.host = host;
     this.context = context;
@@ -58,7 +58,7 @@ export class Plot {
   set(lines, shown) {
     this.lines = lines;
     this.how = shown;
-    this.#look = JSON.stringify([shown.logX, shown.logY, shown.axis, lines.map(({ key }) => this.context.look(key))]);
+    this.#look = `${shown.logX} ${shown.logY} ${shown.axis} ${this.context.looks()}`;
     schedule(this);
   }
 
@@ -104,7 +104,6 @@ export class Plot {
     this.#front.style.transform = "";
     context.drawImage(this.#hidden, 0, 0, box.width, box.height);
     this.#shown = { x: this.x, y: this.y, box, lines: this.lines, counts: counts(this.lines), look: this.#look, fast: this.fast };
-    this.#clip();
     if (this.fast) refineLater(this);
     this.glow(this.glowing ?? null);
     this.context.drawn?.();
@@ -114,7 +113,7 @@ export class Plot {
   glow(key) {
     const line = key === null ? null : this.lines.find((one) => one.key === key);
     this.glowing = line ? key : null;
-    this.#glow.hidden = !line;
+    seen(this.#glow, Boolean(line));
     this.#front.classList.toggle("dim", Boolean(line));
     if (!line || !this.x) return;
     const pen = this.#pen(this.#glow, ratio());
@@ -172,8 +171,11 @@ export class Plot {
   #frame() {
     const { left, top, right, bottom } = this.box;
     drawFrame(this.#pen(this.#back, ratio()), this);
+    const place = `${left} ${top} ${right} ${bottom}`;
+    if (this.place === place) return;
+    this.place = place;
     for (const [key, value] of Object.entries({ left, top, width: right - left, height: bottom - top })) this.over.style[key] = `${value}px`;
-    if (this.#shown) this.#clip();
+    this.#clip();
   }
 
   #clip() {
@@ -242,26 +244,47 @@ function counts(lines) {
 /** Least and greatest value in view. */
 function extentY(lines, [from, to], { logY, logX, outliers }) {
   let [low, high, count] = [Infinity, -Infinity, 0];
-  const fits = (value) => typeof value === "number" && (!logY || value > 0);
-  const visit = (visitor) => {
-    for (const { xs, ys, raw, band } of lines) {
-      const first = lowerBound(xs, logX ? Math.max(from, Number.MIN_VALUE) : from);
-      const end = lowerBound(xs, to + Math.abs(to) * 1e-9);
-      const last = xs[end] === to ? end + 1 : end;
-      for (const values of band ? [band.low, band.high, ys] : [raw ?? ys]) for (let i = first; i < last; i++) if (fits(values[i])) visitor(values[i]);
+  const parts = [];
+  for (const { xs, ys, raw, band } of lines) {
+    const first = lowerBound(xs, logX ? Math.max(from, Number.MIN_VALUE) : from);
+    const end = lowerBound(xs, to + Math.abs(to) * 1e-9);
+    const last = xs[end] === to ? end + 1 : end;
+    for (const values of band ? [band.low, band.high, ys] : [raw ?? ys]) {
+      const [least, most] = first === 0 && last === values.length ? whole(values, logY) : between(values, first, last, logY);
+      if (least < low) low = least;
+      if (most > high) high = most;
+      count += last - first;
+      parts.push([values, first, last]);
     }
-  };
-  visit((value) => {
-    if (value < low) low = value;
-    if (value > high) high = value;
-    count += 1;
-  });
+  }
   if (!outliers || count < 20) return [low, high];
   const every = Math.ceil(count / SAMPLE);
   const some = [];
-  let at = 0;
-  visit((value) => at++ % every === 0 && some.push(value));
+  for (const [values, first, last] of parts) for (let i = first; i < last; i += every) if (typeof values[i] === "number" && (!logY || values[i] > 0)) some.push(values[i]);
   const sorted = Float64Array.from(some).sort();
-  const [p1, p99] = [quantile(sorted, 0.01), quantile(sorted, 0.99)];
+  const [p1, p99] = some.length ? [quantile(sorted, 0.01), quantile(sorted, 0.99)] : [0, 0];
   return p99 > p1 ? [p1, p99] : [low, high];
+}
+
+function between(values, first, last, positive) {
+  let [low, high] = [Infinity, -Infinity];
+  for (let i = first; i < last; i++) {
+    const value = values[i];
+    if (typeof value !== "number" || (positive && value <= 0)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+const extents = [new WeakMap(), new WeakMap()];
+
+/** The same of all values; a list that has grown is gone on with. */
+function whole(values, positive) {
+  const known = extents[positive ? 1 : 0].get(values) ?? { count: 0, low: Infinity, high: -Infinity };
+  if (known.count > values.length) Object.assign(known, { count: 0, low: Infinity, high: -Infinity });
+  const [low, high] = between(values, known.count, values.length, positive);
+  Object.assign(known, { count: values.length, low: Math.min(low, known.low), high: Math.max(high, known.high) });
+  extents[positive ? 1 : 0].set(values, known);
+  return [known.low, known.high];
 }

@@ -11,6 +11,8 @@ export class Runs {
   drawn = [];
   /** Means are drawn: [{key, runs}]; null: each run by itself. */
   groups = null;
+  /** Another number whenever a line may look different. */
+  version = 0;
 
   #looks = new Map();
   #labels = new Map();
@@ -61,6 +63,7 @@ export class Runs {
   /** Put runs together that are alike in the column that the state names. */
   regroup() {
     const name = this.state.get("group");
+    this.version += 1;
     this.#looks.clear();
     this.#labels.clear();
     if (!name || this.drawn.length < 2) {

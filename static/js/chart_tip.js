@@ -1,7 +1,7 @@
 // What the lines of a chart have at the crosshair, and the tooltip that says it.
 import { nearest } from "./chart_data.js";
 import { number, xWords } from "./chart_format.js";
-import { make } from "./dom.js";
+import { make, seen, write } from "./dom.js";
 
 const MOST = 10;
 const BAD = { nan: "NaN", inf: "+∞", "-inf": "−∞" };
@@ -47,14 +47,16 @@ export function lastText(line) {
 
 /** One tooltip for all charts of an island. */
 export class Tip {
-  #size = { width: 0, height: 0 };
   #rows = [];
 
   constructor() {
-    this.head = make("div", { class: "tip-head" });
+    this.first = make("strong");
+    this.rest = make("span");
+    this.head = make("div", { class: "tip-head" }, this.first, this.rest);
     this.list = make("div", { class: "tip-rows" });
-    this.more = make("div", { class: "tip-more", hidden: true });
-    this.element = make("div", { class: "tip", hidden: true, "aria-hidden": "true" }, this.head, this.list, this.more);
+    this.more = make("div", { class: "tip-more" });
+    this.element = make("div", { class: "tip", "aria-hidden": "true" }, this.head, this.list, this.more);
+    this.hide();
   }
 
   /**
@@ -72,15 +74,16 @@ export class Tip {
       this.list.append(row.element);
     }
     this.#rows.forEach((row, i) => fill(row, shown[i], context));
-    this.more.hidden = found.length <= MOST;
-    if (!this.more.hidden) this.more.textContent = `and ${found.length - MOST} more`;
-    this.element.hidden = false;
+    seen(this.more, found.length > MOST);
+    if (found.length > MOST) write(this.more, `and ${found.length - MOST} more`);
+    seen(this.element, true);
     this.#place(at);
   }
 
   #title(first, { axis, origin }) {
     const words = first.wall === null ? [`${axis} ${number(first.x)}`] : xWords(axis, first.step, first.wall, origin(first.run), first.x);
-    this.head.replaceChildren(make("strong", {}, words[0]), ...(words.length > 1 ? [` · ${words.slice(1).join(" · ")}`] : []));
+    write(this.first, words[0]);
+    write(this.rest, words.length > 1 ? ` · ${words.slice(1).join(" · ")}` : "");
   }
 
   #place({ left, top }) {
@@ -92,7 +95,7 @@ export class Tip {
 
   /** Take it away. */
   hide() {
-    this.element.hidden = true;
+    seen(this.element, false);
   }
 }
 
@@ -103,14 +106,13 @@ function rowParts() {
 }
 
 function fill({ element, swatch, name, value, raw }, one, { label, look, names }) {
-  element.hidden = !one;
+  seen(element, Boolean(one));
   if (!one) return;
   const { colour, dash } = look(one.key);
-  swatch.dataset.colour = colour;
-  swatch.dataset.dash = dash;
-  name.hidden = !names;
-  if (names) name.textContent = label(one.key);
-  value.textContent = one.soft === null ? one.text : number(one.soft);
+  Object.assign(swatch.dataset, { colour, dash });
+  seen(name, names);
+  if (names) write(name, label(one.key));
+  write(value, one.soft === null ? one.text : number(one.soft));
   const more = one.soft !== null ? `raw ${one.text}` : one.band ? `${number(one.band[0])} … ${number(one.band[1])}, n = ${one.n}` : one.n ? `n = ${one.n}` : "";
-  raw.textContent = more;
+  write(raw, more);
 }

@@ -1,6 +1,6 @@
 // The tool bar above the charts: which tags, which axes, how smooth, which range.
 import { AXES, BANDS, MAX_SMOOTHING, SWITCHES } from "./chart_view.js";
-import { icon, make } from "./dom.js";
+import { icon, make, write } from "./dom.js";
 
 const FILTER_MS = 120;
 const FEW = 7; // cards that one finds without a filter
@@ -25,25 +25,31 @@ export function toolBar(board) {
   const bands = make("select", { class: "small", "aria-label": "Band around the mean of a group", title: "Band around the mean of a group", onchange: () => view.set({ band: bands.value }) },
     ...Object.entries(BANDS).map(([value, text]) => make("option", { value }, text[0].toUpperCase() + text.slice(1))));
   const grouping = make("select", { class: "small", "aria-label": "Mean of groups", onchange: () => board.group(grouping.value) });
+  const groups = make("div", { class: "curve-switches" }, grouping, bands);
   const zooms = zoomButtons(board);
   const element = make("div", { class: "island-bar curve-bar", role: "group", "aria-label": "Charts" },
     filter.element,
     make("div", { class: "segmented", role: "group", "aria-label": "Horizontal axis" }, ...axes),
     smoothing.element,
     make("div", { class: "curve-switches", role: "group", "aria-label": "Axes" }, ...switches),
-    make("div", { class: "curve-switches" }, grouping, bands),
+    groups,
     make("span", { class: "island-space" }),
     zooms.element);
   const refresh = () => {
-    for (const one of axes) one.setAttribute("aria-pressed", String(one.dataset.axis === view.axis));
-    for (const one of switches) one.setAttribute("aria-pressed", String(view.on(one.dataset.toggle)));
+    for (const one of axes) press(one, one.dataset.axis === view.axis);
+    for (const one of switches) press(one, view.on(one.dataset.toggle));
     offer(grouping, board);
     bands.value = view.band;
     bands.hidden = !board.groups;
+    groups.hidden = grouping.hidden && bands.hidden;
     for (const one of [filter, smoothing, zooms]) one.refresh();
   };
   refresh();
   return { element, refresh, focusFilter: () => filter.input.focus() };
+}
+
+function press(button, on) {
+  if (button.ariaPressed !== String(on)) button.ariaPressed = String(on);
 }
 
 /** The columns that runs can be grouped by. */
@@ -73,7 +79,7 @@ function filterBox(board) {
     if (document.activeElement !== input) input.value = view.filter;
     const { shown, all } = board.sections.counts;
     element.hidden = all < FEW && !view.filter;
-    found.textContent = view.filter ? `${shown.toLocaleString("en-US")} of ${all.toLocaleString("en-US")}` : "";
+    write(found, view.filter ? `${shown.toLocaleString("en-US")} of ${all.toLocaleString("en-US")}` : "");
   };
   return { element, input, refresh };
 }
@@ -87,7 +93,7 @@ function smoother(view) {
   const element = make("div", { class: "curve-slider" }, make("label", {}, make("span", {}, "Smoothing"), slider), shown, kernel);
   const refresh = () => {
     slider.value = view.smoothing;
-    shown.textContent = view.smoothing.toFixed(2);
+    write(shown, view.smoothing.toFixed(2));
     kernel.value = view.kernel;
   };
   return { element, refresh };

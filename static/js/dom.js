@@ -97,3 +97,19 @@ export function save(name, blob) {
   make("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
+
+/**
+ * Write text into an element that holds nothing else. A node put into the page makes every rule with :has() be looked at
+ * anew, which costs milliseconds on a large page; a text that changes does not.
+ */
+export function write(element, text) {
+  const node = element.firstChild;
+  if (!node) element.append(text);
+  else if (node.data !== text) node.data = text;
+}
+
+/** Show or hide, many times a second. Not by `hidden`, for the same reason. */
+export function seen(element, yes) {
+  const wanted = yes ? "" : "none";
+  if (element.style.display !== wanted) element.style.display = wanted;
+}
