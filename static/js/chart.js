@@ -1,4 +1,4 @@
-// <danlu-curves run="12"> or run="12,13": every scalar tag of these runs, one card per tag, in sections by prefix. Inside of a
+// <danlu-curves run="12"> (perhaps with its colour="3") or run="12,13": every scalar tag of these runs, one card per tag, in sections by prefix. Inside of a
 // workbench, `curves.state = state` before it is on the page, and `curves.show(runs)` later. `el.state()` tells tests what is shown.
 import { SeriesStore } from "./chart_data.js";
 import { Alone, described } from "./chart_alone.js";
@@ -28,6 +28,7 @@ class Curves extends HTMLElement {
     this.cards = new Map();
     this.own = !this.bench;
     this.bench ??= new State({ runs: [] });
+    if (this.own && this.hasAttribute("colour")) this.bench.paint(Number(this.getAttribute("run")), Number(this.getAttribute("colour")));
     this.runs = new Runs(this, this.bench);
     const first = this.first ?? this.runs.named();
     this.store = new SeriesStore(first);

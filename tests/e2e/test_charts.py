@@ -19,7 +19,17 @@ from danlu.events import EventWriter
 
 pytestmark = pytest.mark.browser
 STEPS = 120
-ODD = ["a b/c", 'quote"', "comma,tilde~", "percent%20", "<b>bold</b>", "ünï/码", "__proto__", "constructor", "e/👩‍🔬"]
+ODD = [
+    "a b/c",
+    'quote"',
+    "comma,tilde~",
+    "percent%20",
+    "<b>bold</b>",
+    "ünï/码",
+    "__proto__",
+    "constructor",
+    "e/👩‍🔬",
+]
 
 
 def trained(rest: Rest, tags: dict[str, float] | None = None, **fields: Any) -> int:
@@ -66,10 +76,15 @@ def query(page: Page) -> dict[str, list[str]]:
 
 
 def test_labels_colours_and_ranked_hover(page: Page, rest: Rest) -> None:
-    runs = [trained(rest, {"loss/val": k + 1.0, "loss/train": 1.0}, params={"lr": (k + 1) / 20}, name=f"r{k}") for k in range(12)]
+    runs = [
+        trained(rest, {"loss/val": k + 1.0, "loss/train": 1.0}, params={"lr": (k + 1) / 20}, name=f"r{k}")
+        for k in range(12)
+    ]
     compare(page, runs, "&sm=0.5")
     lines = state(page)["lines"]["loss/val"]
-    assert {line["key"]: (line["colour"], line["dash"]) for line in lines} == {run: (run % 10, run // 10 % 3) for run in runs}
+    assert {line["key"]: (line["colour"], line["dash"]) for line in lines} == {
+        run: (run % 10, run // 10 % 3) for run in runs
+    }
     assert f"r3 #{runs[3]} · lr 0.2" in {line["label"] for line in lines}
     found = hover(page, "loss/val", 0.02, 0.95)
     heights = [reading["soft"] for reading in found["values"]]
@@ -119,7 +134,9 @@ def test_zoom_is_shared_goes_back_and_may_be_left_out(page: Page, rest: Rest) ->
 def test_axes_of_one_chart_and_of_all(page: Page, rest: Rest) -> None:
     compare(page, [trained(rest, {"loss/train": 1.0, "loss/val": 2.0, "up": -1.0})])
     menu(page, "loss/val", "Log y")
-    shown = wait_for(lambda: state(page) if card(page, "loss/val").locator(".tag").count() else None, 5, "the mark")
+    shown = wait_for(
+        lambda: state(page) if card(page, "loss/val").locator(".tag").count() else None, 5, "the mark"
+    )
     assert shown["logY"] is False
     menu(page, "loss/val", "y from zero")
     menu(page, "loss/val", "Apply axes to all")
@@ -132,7 +149,9 @@ def test_axes_of_one_chart_and_of_all(page: Page, rest: Rest) -> None:
     assert state(page)["ranges"]["loss/val"]["y"][0] == 0
     page.get_by_role("button", name="Log x").click()
     page.get_by_role("button", name="Epoch").click()
-    wait_for(lambda: query(page) == {"run": ["1"], "x": ["epoch"], "logx": ["1"], "zero": ["1"]}, 5, "the address")
+    wait_for(
+        lambda: query(page) == {"run": ["1"], "x": ["epoch"], "logx": ["1"], "zero": ["1"]}, 5, "the address"
+    )
     wait_for(lambda: state(page)["ranges"]["up"]["x"][0] > 0, 5, "a logarithmic axis")
 
 
@@ -145,7 +164,9 @@ def test_outliers_are_ignored_only_when_asked(page: Page, rest: Rest) -> None:
     compare(page, [run["id"]])
     assert state(page)["ranges"]["loss"]["y"][1] > 1e6
     page.get_by_role("button", name="Ignore outliers").click()
-    low, high = wait_for(lambda: y if (y := state(page)["ranges"]["loss"]["y"])[1] < 10 else None, 5, "the range")
+    low, high = wait_for(
+        lambda: y if (y := state(page)["ranges"]["loss"]["y"])[1] < 10 else None, 5, "the range"
+    )
     assert low < 1.01
     assert 1.9 < high < 2.2
 
@@ -175,7 +196,13 @@ def test_pins_filter_full_screen_and_their_address(page: Page, rest: Rest) -> No
     wait_for(lambda: "full" not in query(page), 5, "the address")
     page.goto(link)
     expect(dialog.locator(".curve-lines")).to_be_visible(timeout=20_000)
-    assert query(page) | {"run": []} == {"run": [], "f": ["/^(loss|grad).[ad]$/"], "pins": ["grad/d"], "fold": ["acc"], "full": ["grad/d"]}
+    assert query(page) | {"run": []} == {
+        "run": [],
+        "f": ["/^(loss|grad).[ad]$/"],
+        "pins": ["grad/d"],
+        "fold": ["acc"],
+        "full": ["grad/d"],
+    }
 
 
 def test_legend_strengthens_and_hides(page: Page, rest: Rest) -> None:
@@ -195,10 +222,16 @@ def test_legend_strengthens_and_hides(page: Page, rest: Rest) -> None:
 
 
 def test_seeds_of_a_configuration_are_a_mean_with_a_band(page: Page, rest: Rest) -> None:
-    runs = [trained(rest, {"loss": 1.0 + seed}, params={"lr": lr}, seed=seed) for lr in (0.1, 0.2) for seed in range(3)]
+    runs = [
+        trained(rest, {"loss": 1.0 + seed}, params={"lr": lr}, seed=seed)
+        for lr in (0.1, 0.2)
+        for seed in range(3)
+    ]
     compare(page, runs)
     page.get_by_label("Mean of groups").select_option("configuration")
-    shown = wait_for(lambda: found if len((found := state(page))["lines"]["loss"]) == 2 else None, 5, "two means")
+    shown = wait_for(
+        lambda: found if len((found := state(page))["lines"]["loss"]) == 2 else None, 5, "two means"
+    )
     assert sorted(sorted(group["runs"]) for group in shown["groups"]) == [runs[:3], runs[3:]]
     assert {line["label"] for line in shown["lines"]["loss"]} == {"lr 0.1", "lr 0.2"}
     value = hover(page, "loss", 0.0)["values"][0]
@@ -206,7 +239,11 @@ def test_seeds_of_a_configuration_are_a_mean_with_a_band(page: Page, rest: Rest)
     assert value["band"] == pytest.approx([2 - 1 / math.sqrt(3), 2 + 1 / math.sqrt(3)])
     assert value["n"] == 3
     page.get_by_label("Band around the mean of a group").select_option("sd")
-    wait_for(lambda: query(page).get("band") == ["sd"] and query(page).get("group") == ["configuration"], 5, "the address")
+    wait_for(
+        lambda: query(page).get("band") == ["sd"] and query(page).get("group") == ["configuration"],
+        5,
+        "the address",
+    )
     assert hover(page, "loss", 0.001)["values"][0]["band"] == pytest.approx([1, 3])
 
 
@@ -258,7 +295,11 @@ def test_ten_thousand_tags(page: Page, rest: Rest) -> None:
     rest.bring(run["id"], RunState.SUCCEEDED)
     compare_url = f"/compare?run={run['id']}"
     page.goto(compare_url)
-    wait_for(lambda: page.locator("danlu-curves").count() and state(page)["counts"]["all"] == 10_000, 60, "the tags")
+    wait_for(
+        lambda: page.locator("danlu-curves").count() and state(page)["counts"]["all"] == 10_000,
+        60,
+        "the tags",
+    )
     assert page.locator(".curve").count() < 40
     assert page.locator(".curve-section").count() < 60
     page.get_by_label("Filter tags, plain or /regex/").fill("part77/w77")
@@ -305,7 +346,9 @@ def test_charts_fit_and_do_not_jump(open_page: OpenPage, rest: Rest, theme: str,
     page = open_page(theme=theme, width=width)
     compare(page, runs)
     wait_for(lambda: len(state(page)["drawn"]) == 3, 10, "three charts")
-    before = page.locator(".curve").evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())")
+    before = page.locator(".curve").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().toJSON())"
+    )
     page.get_by_role("button", name="Log y").click()
     page.get_by_label("Smoothing").fill("0.7")
     page.get_by_role("button", name="Wall").click()
@@ -313,3 +356,28 @@ def test_charts_fit_and_do_not_jump(open_page: OpenPage, rest: Rest, theme: str,
     after = page.locator(".curve").evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())")
     assert before == after
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_python_of_a_card_plots_the_same(page: Page, rest: Rest) -> None:
+    runs = [
+        trained(rest, {'lo"ss': 1.0 + seed}, params={"lr": lr}, seed=seed)
+        for lr in (0.1, 0.2)
+        for seed in range(2)
+    ]
+    compare(page, runs, "&sm=0.6&logy=1&z=10~90")
+    copied = (
+        "async island => (await import('/static/js/chart_python.js')).pythonOf(island.cards.get('lo\"ss'))"
+    )
+    scripts = {4: page.locator("danlu-curves").evaluate(copied)}
+    page.get_by_label("Mean of groups").select_option("configuration")
+    wait_for(lambda: len(state(page)["lines"]['lo"ss']) == 2, 5, "two means")
+    page.get_by_label("Band around the mean of a group").select_option("ci")
+    scripts[2] = page.locator("danlu-curves").evaluate(copied)
+    for lines, script in scripts.items():
+        figure: dict[str, Any] = {}
+        exec(compile("import matplotlib; matplotlib.use('Agg')\n" + script, "copied", "exec"), figure)
+        ax = figure["ax"]
+        assert ax.get_xlim() == pytest.approx((10, 90))
+        assert ax.get_yscale() == "log"
+        assert len(ax.get_legend().get_texts()) == lines
+        figure["plt"].close(figure["fig"])
