@@ -30,7 +30,6 @@ def test_an_imported_run(open_page: OpenPage, rest: Rest, tmp_path: Path, width:
     expect(page.get_by_text("hparams.yaml")).to_be_visible()
     expect(page.get_by_role("button", name="Retry")).to_have_count(0)
     expect(page.get_by_text("Repeat as a command")).to_have_count(0)
-    page.screenshot(path=f"/tmp/imported-{width}.png", full_page=True)
     assert violations(page) == []
     assert overflow(page) == 0
     page.get_by_role("button", name="Delete").click()
