@@ -32,13 +32,22 @@ def measure() -> Iterator[Figure]:
     """A home with one experiment, `danlu server` on it, and a browser."""
     with service(worker=False, prepare=fill, auth="none") as running:
         with running.client() as client:
-            answers = [
-                _timed(lambda: client.get("/table", params={"experiment": "bench"}).read())
-                for _ in range(ROUNDS)
-            ]
             size = len(client.get("/table", params={"experiment": "bench"}).content)
-        took = statistics.median(answers)
-        yield Figure(f"GET /table, {size / 1e6:.1f} MB", f"{took * 1000:.0f} ms", "< 150 ms", took < 0.15)
+            changed, again = [], []
+            for number in range(ROUNDS):
+                client.patch(
+                    "/runs/1", json={"notes": str(number)}
+                ).raise_for_status()  # nothing that was kept holds
+                changed.append(_timed(lambda: client.get("/table", params={"experiment": "bench"})))
+                again.append(_timed(lambda: client.get("/table", params={"experiment": "bench"})))
+        first, second = statistics.median(changed), statistics.median(again)
+        yield Figure(
+            f"GET /table, {size / 1e6:.1f} MB, after a change",
+            f"{first * 1000:.0f} ms",
+            "< 150 ms",
+            first < 0.15,
+        )
+        yield Figure("GET /table, again", f"{second * 1000:.0f} ms", "", reached=True)
         yield from _in_browser(running)
 
 

@@ -1,9 +1,11 @@
 """GET /api/v1/table: the rows of the workbench, all at once."""
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -11,12 +13,23 @@ from app.auth.deps import require
 from app.clock import utcnow
 from app.compare.table import answer, queries
 from app.compare.table.answer import TableOut
+from app.compare.table.cache import Bodies
 from app.compare.table.request import TableQuery
 from app.db import Database
 from app.deps import DbDep
 from app.runs.listing.compiled import BadQuery
 
-router = APIRouter(prefix="/table", tags=["runs"], dependencies=[Depends(require("read"))])
+
+@asynccontextmanager
+async def _with_bodies(app: FastAPI) -> AsyncIterator[None]:
+    """The answers that are kept, for the life of the app."""
+    app.state.table_bodies = Bodies()
+    yield
+
+
+router = APIRouter(
+    prefix="/table", tags=["runs"], dependencies=[Depends(require("read"))], lifespan=_with_bodies
+)
 HEADERS = {"Cache-Control": "private, no-cache"}
 """A browser may keep the answer for itself, and asks each time whether it still holds."""
 
@@ -46,9 +59,14 @@ def _answer(request: Request, query: TableQuery, db: Database) -> Response:
         headers = HEADERS | {"ETag": tag}
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
+        bodies: Bodies = request.app.state.table_bodies
+        if (held := bodies.get(tag)) is not None:
+            return Response(held, media_type="application/json", headers=headers)
         names, rows = queries.core_rows(session, query, now)
         metrics = queries.summaries(session, query, now)
-    return Response(answer.body(mark, names, rows, metrics), media_type="application/json", headers=headers)
+    body = answer.body(mark, names, rows, metrics)
+    bodies.put(tag, body)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def _etag(mark: queries.Mark, asked: str) -> str:

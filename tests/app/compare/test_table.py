@@ -9,6 +9,7 @@ from rest import Rest, refused, resting
 from sqlalchemy import update
 
 from app.clock import utcnow
+from app.compare.table.cache import Bodies
 from app.config import Settings
 from app.models import Run
 from app.runs.words import RunState
@@ -150,3 +151,15 @@ def test_five_hundred_tags_of_a_few_runs(rest: Rest) -> None:
     metrics = table(rest)["metrics"]
     assert len(metrics) == 500
     assert metrics["layer.6/grad 'n' \"orm\""]["last"] == [pytest.approx(6 / 7)] * 3
+
+
+def test_kept_answers_are_those_of_their_state_and_bounded(rest: Rest) -> None:
+    run = rest.submit(name="before")["id"]
+    assert table(rest)["columns"]["name"] == ["before"]
+    assert rest.get("/table").content == rest.get("/table").content
+    rest.http.patch(f"/api/v1/runs/{run}", json={"name": "after"})
+    assert table(rest)["columns"]["name"] == ["after"]
+    bodies = Bodies(limit=10)
+    for tag, body in (("a", b"1234"), ("b", b"1234"), ("c", b"12345678"), ("d", b"12"), ("c", b"1234")):
+        bodies.put(tag, body)
+    assert [bodies.get(tag) for tag in "abcd"] == [None, None, b"1234", b"12"]
