@@ -125,7 +125,7 @@ export class Card {
     if (!plot?.x) return;
     const inside = x !== null && x >= plot.x.min && x <= plot.x.max;
     seen(this.line, inside);
-    if (inside) this.line.style.transform = `translateX(${plot.x.pos(x) - plot.box.left}px)`;
+    if (inside) this.line.style.left = `${Math.round(plot.x.pos(x) - plot.box.left)}px`;
     const found = inside ? (values ?? (this.lines.length <= DOTS ? readings(this.lines, x) : [])) : [];
     this.#dot(found.slice(0, DOTS));
     if (!inside) this.showLast();
@@ -145,7 +145,9 @@ export class Card {
       const there = one && typeof value === "number" && one.x >= plot.x.min && one.x <= plot.x.max && value >= plot.y.min && value <= plot.y.max;
       seen(dot, there);
       if (!there) return;
-      dot.style.transform = `translate(${plot.x.pos(one.x) - plot.box.left}px, ${plot.y.pos(value) - plot.box.top}px)`;
+      // not by a transform: each would be a node for the compositor to sort, in every frame
+      dot.style.left = `${plot.x.pos(one.x) - plot.box.left}px`;
+      dot.style.top = `${plot.y.pos(value) - plot.box.top}px`;
       dot.style.background = this.board.theme.runs[this.board.look(one.key).colour];
     });
   }

@@ -11,7 +11,7 @@ let busyUntil = 0;
 let settle = 0;
 const settled = new Set();
 
-/** Draw this with the next frames. @param {{begin: () => Iterator<number>|null, done: () => void}} plot */
+/** Draw this with the next frames. @param {{begin: () => Iterator<number>|null, done: () => void, stretch: () => void}} plot */
 export function schedule(plot) {
   plot.job = null;
   jobs.add(plot);
@@ -71,5 +71,6 @@ function frame() {
     }
     if (jobs.has(plot)) break;
   }
+  for (const plot of jobs) if (plot.job) plot.stretch();
   if (jobs.size) request ||= requestAnimationFrame(frame);
 }

@@ -10,6 +10,7 @@ const TOP = 8;
 const RIGHT = 14;
 const BOTTOM = 26;
 const HEAVY = 20_000; // points; below, there is nothing to be quick about
+const LONG = 400; // points of a line
 const SAMPLE = 6000; // values are enough to know which are outliers
 
 /** Colours as the theme has them now. @param {Element} element */
@@ -70,7 +71,7 @@ export class Plot {
 
   /** Called when it has become quiet. */
   refine() {
-    if (this.#shown) this.#shown.fast = true;
+    if (this.#shown) this.#shown.anew = true;
     schedule(this);
   }
 
@@ -88,7 +89,6 @@ export class Plot {
     }
     const points = this.lines.reduce((sum, line) => sum + line.xs.length, 0);
     this.fast = hurried() && points > HEAVY;
-    this.#stretch();
     const pen = this.#pen(this.#hidden, this.fast ? 1 : ratio());
     return this.#draw(pen);
   }
@@ -101,9 +101,10 @@ export class Plot {
   done() {
     const { box } = this;
     const context = this.#pen(this.#front, ratio());
-    this.#front.style.transform = "";
+    if (this.stretched) this.#front.style.transform = "";
+    this.stretched = false;
     context.drawImage(this.#hidden, 0, 0, box.width, box.height);
-    this.#shown = { x: this.x, y: this.y, box, lines: this.lines, counts: counts(this.lines), look: this.#look, fast: this.fast };
+    this.#shown = { x: this.x, y: this.y, box, lines: this.lines, counts: counts(this.lines), look: this.#look };
     if (this.fast) refineLater(this);
     this.glow(this.glowing ?? null);
     this.context.drawn?.();
@@ -119,6 +120,16 @@ export class Plot {
     const pen = this.#pen(this.#glow, ratio());
     const { colour, dash } = this.context.look(key);
     pen.strokeStyle = pen.fillStyle = this.theme.runs[colour];
+    pen.lineWidth = 1;
+    if (line.xs.length > LONG) {
+      // two thin lines side by side look like a strong one, at a tenth of its cost
+      for (const aside of [-0.5, 0.5]) {
+        pen.translate(0, aside);
+        strokeLine(pen, line.xs, line.ys, this, 1);
+        pen.translate(0, -aside);
+      }
+      return;
+    }
     pen.lineWidth = widthOf(this.lines.length) + 0.75;
     pen.setLineDash(DASHES[dash]);
     strokeLine(pen, line.xs, line.ys, this, pen.lineWidth);
@@ -178,15 +189,18 @@ export class Plot {
     this.#clip();
   }
 
+  /** The lines' canvases lie under a window of the plot's size. */
   #clip() {
-    const { left, top, right, bottom, width, height } = this.box;
-    this.inner.style.clipPath = `inset(${top - 2}px ${width - right - 2}px ${height - bottom - 2}px ${left - 2}px)`;
+    const { left, top, right, bottom } = this.box;
+    const place = { left: left - 2, top: top - 2, width: right - left + 4, height: bottom - top + 4 };
+    for (const [key, value] of Object.entries(place)) this.inner.style[key] = `${value}px`;
+    for (const one of [this.#front, this.#glow]) Object.assign(one.style, { left: `${2 - left}px`, top: `${2 - top}px` });
   }
 
   /** Where only the ends of lines are new and the axes are the same, draw these. @returns {boolean} done */
   #append() {
     const { shown, x, y, box } = { shown: this.#shown, x: this.x, y: this.y, box: this.box };
-    if (!shown || shown.fast || shown.look !== this.#look || shown.lines.length !== this.lines.length) return false;
+    if (!shown || shown.anew || shown.look !== this.#look || shown.lines.length !== this.lines.length) return false;
     const still = ["min", "max", "from", "to"].every((key) => shown.x[key] === x[key] && shown.y[key] === y[key]);
     if (!still || shown.box.width !== box.width || shown.box.height !== box.height) return false;
     if (!this.lines.every((line, i) => grownFrom(shown.lines[i], line))) return false;
@@ -197,12 +211,13 @@ export class Plot {
   }
 
   /** Until the lines are drawn for the new axes, the old picture is stretched to lie right. */
-  #stretch() {
+  stretch() {
     const shown = this.#shown;
     if (!shown) return;
     const across = this.x.from2(shown.x);
     const down = this.y.from2(shown.y);
-    if (across && down) this.#front.style.transform = `matrix(${across.by}, 0, 0, ${down.by}, ${across.move}, ${down.move})`;
+    this.stretched = Boolean(across && down);
+    if (this.stretched) this.#front.style.transform = `matrix(${across.by}, 0, 0, ${down.by}, ${across.move}, ${down.move})`;
   }
 
   #pen(target, scale) {

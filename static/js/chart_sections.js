@@ -116,7 +116,7 @@ export class Sections {
     for (const item of near) {
       const element = item.kind === "head" ? this.#head(item) : this.board.card(item.key, item.title).element;
       const { left, top: y, width, height } = item;
-      Object.assign(element.style, { transform: `translate(${left}px, ${y}px)`, inlineSize: `${width}px`, blockSize: `${height}px` });
+      Object.assign(element.style, { left: `${left}px`, top: `${y}px`, inlineSize: `${width}px`, blockSize: `${height}px` });
       if (element === place) place = place.nextElementSibling;
       else this.element.insertBefore(element, place);
     }

@@ -90,7 +90,8 @@ export class Tip {
     const { offsetWidth: width, offsetHeight: height } = this.element;
     const x = left + 14 + width > innerWidth - 8 ? Math.max(8, left - 14 - width) : left + 14;
     const y = Math.max(8, Math.min(top, innerHeight - height - 8));
-    this.element.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
+    this.element.style.left = `${Math.round(x)}px`;
+    this.element.style.top = `${Math.round(y)}px`;
   }
 
   /** Take it away. */

@@ -59,10 +59,12 @@ def card(page: Page, tag: str) -> Any:
 
 
 def hover(page: Page, tag: str, across: float, down: float = 0.5) -> dict[str, Any]:
-    box = card(page, tag).locator(".curve-over").bounding_box()
+    over = card(page, tag).locator(".curve-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
-    found: dict[str, Any] = state(page)["hover"]
+    found: dict[str, Any] = wait_for(lambda: state(page)["hover"], 5, "the crosshair")
     return found
 
 
@@ -148,7 +150,7 @@ def test_axes_of_one_chart_and_of_all(page: Page, rest: Rest) -> None:
     wait_for(lambda: state(page)["ranges"]["up"]["y"][1] == 0, 5, "the axis to zero")
     assert state(page)["ranges"]["loss/val"]["y"][0] == 0
     page.get_by_role("button", name="Log x").click()
-    page.get_by_role("button", name="Epoch").click()
+    page.get_by_role("button", name="Epoch", exact=True).click()
     wait_for(
         lambda: query(page) == {"run": ["1"], "x": ["epoch"], "logx": ["1"], "zero": ["1"]}, 5, "the address"
     )
