@@ -6,7 +6,9 @@ import { Card } from "./chart_card.js";
 import { Feed } from "./chart_feed.js";
 import { Full } from "./chart_full.js";
 import { Legend } from "./chart_legend.js";
+import { Live } from "./chart_live.js";
 import { CardMenu } from "./chart_menu.js";
+import { Message } from "./chart_message.js";
 import { readTheme } from "./chart_plot.js";
 import { Pointer } from "./chart_pointer.js";
 import { Runs } from "./chart_runs.js";
@@ -14,11 +16,10 @@ import { Sections } from "./chart_sections.js";
 import { Tip } from "./chart_tip.js";
 import { toolBar } from "./chart_tools.js";
 import { View } from "./chart_view.js";
-import { hurry, hurried } from "./chart_frames.js";
+import { hurry } from "./chart_frames.js";
 import { afterPaint, keepInside, make } from "./dom.js";
 import { State } from "./wb_state.js";
 
-const LIVE_DRAW_MS = 200;
 const DRAW_MS = 6; // of a frame
 
 class Curves extends HTMLElement {
@@ -40,8 +41,7 @@ class Curves extends HTMLElement {
     this.runs.show(first);
     this.#build(signal);
     const on = (name, listener) => document.body.addEventListener(name, (event) => listener(event.detail), { signal });
-    on("danlu:metrics", (detail) => this.#heard(detail));
-    on("danlu:run", (detail) => this.#ran(detail));
+    this.live = new Live(this, signal);
     on("danlu:theme", () => this.#themed());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#themed(), { signal });
     this.#start();
@@ -53,7 +53,6 @@ class Curves extends HTMLElement {
     this.view.stop();
     if (this.own) this.bench.stop();
     this.keeper.disconnect();
-    clearTimeout(this.liveTimer);
     cancelAnimationFrame(this.frameRequest);
     for (const card of this.cards.values()) card.remove();
     this.cards.clear();
@@ -65,7 +64,7 @@ class Curves extends HTMLElement {
   }
 
   #build(signal) {
-    this.message = make("div", { class: "curve-message", role: "status", hidden: true });
+    this.message = new Message();
     this.spoken = make("div", { class: "visually-hidden", role: "status" });
     this.frame = make("div", { class: "curve-frame" });
     this.sections = new Sections(this, signal);
@@ -75,7 +74,7 @@ class Curves extends HTMLElement {
     this.full = new Full(this, signal);
     this.bar = toolBar(this);
     this.bar.element.hidden = true;
-    this.frame.append(this.bar.element, this.legendView.element, this.message, this.sections.element, this.sections.none, this.spoken, this.full.dialog, this.menu.element, this.tip.element);
+    this.frame.append(this.bar.element, this.legendView.element, this.message.element, this.sections.element, this.sections.none, this.spoken, this.full.dialog, this.menu.element, this.tip.element);
     this.keeper = keepInside(this, this.frame);
     this.replaceChildren(this.frame);
   }
@@ -170,10 +169,8 @@ class Curves extends HTMLElement {
     this.bar.element.hidden = none;
     this.bar.refresh();
     this.legendView.refresh();
-    if (none && !this.store.runs.length) this.#say("No runs chosen", "Tick runs in the table to draw their curves.");
-    else if (none && (this.hasAttribute("ended") || this.runs.ended)) this.#say("No scalars", this.store.runs.length > 1 ? "These runs logged none." : "This run logged none.");
-    else if (none) this.#say("No scalars yet", "Curves appear here with the first value that the run logs.");
-    else this.message.hidden = true;
+    if (none) this.message.none(this.store.runs.length, this.hasAttribute("ended") || this.runs.ended);
+    else this.message.clear();
     for (const card of this.inSight()) if (!tags.length || tags.includes(card.tag)) card.touch();
     this.full.follow();
     this.drawSoon();
@@ -183,16 +180,13 @@ class Curves extends HTMLElement {
 
   /** Say what is waited for; null: nothing any more. */
   waiting(text) {
-    if (text) this.#say(text);
-    else if (this.store.names().length) this.message.hidden = true;
+    if (text) this.message.say(text);
+    else if (this.store.names().length) this.message.clear();
   }
 
   /** Say what went wrong. */
   broken(text, retry) {
-    this.#say("The curves cannot be shown", text, make("button", { class: "btn small", type: "button", onclick: () => {
-      this.message.hidden = true;
-      retry();
-    } }, "Try again"));
+    this.message.broken(text, retry);
     this.#ready();
   }
 
@@ -290,37 +284,6 @@ class Curves extends HTMLElement {
 
   // events
 
-  #heard({ run, tags, gone }) {
-    if (!this.store.runs.includes(run)) return;
-    if (gone) {
-      this.store.forget(run, gone);
-      this.sections.arrange(this.store.names());
-      for (const card of this.inSight()) if (gone.includes(card.tag)) card.touch();
-    }
-    const touched = new Set(this.store.hear(run, tags));
-    if (!touched.size) return;
-    this.runs.heard();
-    if (this.store.names().length !== this.sections.counts.all) this.arrived([...touched]);
-    for (const card of this.inSight()) if (touched.has(card.tag)) card.touch();
-    this.message.hidden = true;
-    this.liveTimer ||= setTimeout(() => {
-      this.liveTimer = 0;
-      if (!hurried()) hurry();
-      this.drawSoon();
-    }, LIVE_DRAW_MS);
-    this.feed.stir();
-  }
-
-  #ran(run) {
-    if (!this.store.runs.includes(run.id)) return;
-    const ended = this.runs.told(run);
-    this.legendView.refresh();
-    if (this.store.runs.length === 1) this.toggleAttribute("ended", this.runs.ended);
-    if (!ended) return;
-    if (this.store.names().length) this.feed.stir();
-    else this.feed.list();
-  }
-
   #themed() {
     this.theme = readTheme(this);
     for (const card of this.inSight()) card.touch(true);
@@ -348,11 +311,6 @@ class Curves extends HTMLElement {
   }
 
   // parts
-
-  #say(title, text, ...more) {
-    this.message.replaceChildren(make("strong", {}, title), ...(text ? [make("span", {}, text)] : []), ...more);
-    this.message.hidden = false;
-  }
 
   /** Ready is what has everything that is in sight. */
   #readyWhenLoaded() {
