@@ -159,7 +159,7 @@ def test_inside_a_run_nothing_is_started(
     how: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if how == "itself":
-        monkeypatch.setattr(running, "_current", [RunContext(id=12, dir=place)])
+        monkeypatch.setattr(running, "_entered", [RunContext(id=12, dir=place)])
     else:
         monkeypatch.setenv("DANLU_RUN_ID", "12")
     assert notebook.start("--logdir logs") is None
