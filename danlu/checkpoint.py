@@ -141,7 +141,8 @@ def newest(folder: Path, kind: str) -> tuple[Entry, dict[str, Any]] | None:
     found = entries(folder, kind)
     vouched = {entry.path for entry in found}
     for path, name in _named(folder):
-        if name["kind"] == kind and name["ending"] == "pt" and path not in vouched:
+        # One with .tmp is being written just now, by another process of the run, or was cut off by a kill.
+        if name["kind"] == kind and name["ending"] == "pt" and not name["tmp"] and path not in vouched:
             log.warning("%s was never finished, or has lost its manifest: it is not used", path.name)
     trouble = []
     for entry in found:
