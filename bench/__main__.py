@@ -26,6 +26,7 @@ SUBJECTS = {
     "events": "writing scalars",
     "training": "training",
     "table": "run table of 5,000 runs",
+    "compare": "the workbench beside its peers",
 }
 
 
