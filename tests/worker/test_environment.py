@@ -14,8 +14,14 @@ def test_only_what_is_known_and_no_secret_passes() -> None:
         "HF_TOKEN": "t", "HF_HOME": "/hf", "PGPASSWORD": "p", "SSH_AUTH_SOCK": "/s", "MY_SETTING": "1",
     }  # fmt: skip
     assert set(allowed_environment(source)) == {
-        "PATH", "HOME", "LC_ALL", "CUDA_HOME", "OMP_NUM_THREADS", "https_proxy", "HF_HOME",
+        "PATH", "HOME", "LC_ALL", "CUDA_HOME", "OMP_NUM_THREADS", "https_proxy", "HF_HOME", "GOMP_SPINCOUNT",
     }  # fmt: skip
+
+
+def test_threads_wait_as_the_worker_was_told_and_shortly_where_it_was_not() -> None:
+    assert allowed_environment({}) == {"GOMP_SPINCOUNT": "10000"}
+    assert allowed_environment({"GOMP_SPINCOUNT": "7"}) == {"GOMP_SPINCOUNT": "7"}
+    assert allowed_environment({"OMP_WAIT_POLICY": "PASSIVE"}) == {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def test_a_spec_survives_its_file(tmp_path: Path) -> None:
