@@ -191,7 +191,20 @@ class Bad(Dataset[Any]):
         (Raising(), OSError, ["the disk is gone", "train_data", "batch 2", "epoch 1"]),
         (DataLoader(Bad(), batch_size=5), OSError, ["sample 13", "train_data", "batch 2"]),
     ],
-    ids=str,
+    ids=[
+        "number",
+        "none",
+        "empty",
+        "no-rows",
+        "no-batches",
+        "used-up",
+        "lengths",
+        "shape-of-loss",
+        "width",
+        "arrays",
+        "raising",
+        "raising-dataset",
+    ],
 )
 def test_training_data(data: Any, kind: type[Exception], texts: list[str]) -> None:
     refused(kind, *texts, data=data, batch_size=20)
