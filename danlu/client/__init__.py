@@ -6,6 +6,22 @@ What it returns are light objects around the JSON of `/api/v1`, in `data`; every
 """
 
 from danlu.client.client import Client
+from danlu.client.compared import (
+    BulkOutcome,
+    Completion,
+    Completions,
+    Importance,
+    Influence,
+    Logged,
+    MediaOfRun,
+    MediaTag,
+    Refused,
+    RunDiff,
+    RunTable,
+    SeedGroup,
+    Seeds,
+    SeedTest,
+)
 from danlu.client.fields import RunChanges, RunFields
 from danlu.client.groups import Queue, Sweep
 from danlu.client.live import LiveEvent
@@ -26,26 +42,43 @@ from danlu.client.records import (
     WorkerRun,
 )
 from danlu.client.run import Run
+from danlu.client.saved import Collection, Report, View
 from danlu.client.series import Series, SeriesOfRun, to_pandas
 from danlu.errors import ApiError, RunFailed, UnreachableError
 
 __all__ = [
     "TERMINAL",
     "ApiError",
+    "BulkOutcome",
     "Client",
+    "Collection",
+    "Completion",
+    "Completions",
     "Device",
     "Environment",
     "Experiment",
     "FileInfo",
+    "Importance",
+    "Influence",
     "LiveEvent",
     "LogPiece",
+    "Logged",
     "Me",
+    "MediaOfRun",
+    "MediaTag",
     "Queue",
     "Recipe",
+    "Refused",
+    "Report",
     "Run",
     "RunChanges",
+    "RunDiff",
     "RunFailed",
     "RunFields",
+    "RunTable",
+    "SeedGroup",
+    "SeedTest",
+    "Seeds",
     "Series",
     "SeriesOfRun",
     "Snapshot",
@@ -55,6 +88,7 @@ __all__ = [
     "TimelineEvent",
     "Token",
     "UnreachableError",
+    "View",
     "Worker",
     "WorkerRun",
     "to_pandas",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 from danlu.client import moving
-from danlu.client.fields import as_body
+from danlu.client.fields import as_body, segment
 from danlu.client.records import Environment, Experiment, Json, Me, Recipe, TensorBoard, Token, Worker
 from danlu.errors import ApiError
 from danlu.rest import Connection
@@ -28,7 +27,7 @@ class Catalog:
 
     def experiment(self, slug: str) -> Experiment:
         """One experiment."""
-        return Experiment(self._server.json("GET", f"/experiments/{_segment(slug)}"))
+        return Experiment(self._server.json("GET", f"/experiments/{segment(slug)}"))
 
     def create_experiment(self, name: str, description: str = "") -> Experiment:
         """Make one. Raises ApiError 409 when there is one with this name."""
@@ -46,11 +45,11 @@ class Catalog:
     ) -> Experiment:
         """Change the name or the description; the slug stays."""
         body = as_body({"name": name, "description": description})
-        return Experiment(self._server.json("PATCH", f"/experiments/{_segment(slug)}", json=body, retry=True))
+        return Experiment(self._server.json("PATCH", f"/experiments/{segment(slug)}", json=body, retry=True))
 
     def delete_experiment(self, slug: str) -> None:
         """Remove it with all its runs and files. Raises ApiError 409 while one of them is queued or running."""
-        self._server.delete(f"/experiments/{_segment(slug)}")
+        self._server.delete(f"/experiments/{segment(slug)}")
 
     def export(self, slug: str, to: str | Path, *, files: bool = False) -> int:
         """Write an experiment to `to` as one zip (docs/import.md says what is in it); returns its size in bytes.
@@ -71,6 +70,29 @@ class Catalog:
         """
         return moving.import_archive(self._server, Path(archive), query)
 
+    def import_folder(
+        self,
+        path: str,
+        experiment: str | None = None,
+        *,
+        tags: Sequence[str] = (),
+        per_folder: bool = False,
+        dry_run: bool = False,
+    ) -> Json:
+        """Import a folder of the server where it lies; needs the admin right, and `DANLU_IMPORT_ROOTS` there.
+
+        Asks again as long as the server says that there is more, and answers what was added, updated and left in all.
+
+        Args:
+            path: absolute, on the server's machine: a TensorBoard directory, or an export.
+            experiment: slug or name; made when there is none. An export brings its own.
+            tags: of the new runs.
+            per_folder: each folder with event files is a run.
+            dry_run: only tell what would be done.
+        """
+        body = as_body({"path": path, "experiment": experiment, "tags": tags})
+        return moving.import_folder(self._server, body | {"per_folder": per_folder, "dry_run": dry_run})
+
     # --- TensorBoards
 
     def tensorboards(self) -> list[TensorBoard]:
@@ -90,9 +112,7 @@ class Catalog:
         return self._tensorboard("DELETE", slug)
 
     def _tensorboard(self, method: str, slug: str) -> TensorBoard:
-        return TensorBoard(
-            self._server.json(method, f"/experiments/{_segment(slug)}/tensorboard", retry=True)
-        )
+        return TensorBoard(self._server.json(method, f"/experiments/{segment(slug)}/tensorboard", retry=True))
 
     # --- recipes, workers, environments
 
@@ -102,7 +122,7 @@ class Catalog:
 
     def recipe(self, name: str) -> Recipe:
         """One recipe."""
-        return Recipe(self._server.json("GET", f"/recipes/{_segment(name)}"))
+        return Recipe(self._server.json("GET", f"/recipes/{segment(name)}"))
 
     def workers(self) -> list[Worker]:
         """The workers with their devices and slots."""
@@ -125,7 +145,7 @@ class Catalog:
 
     def delete_environment(self, name: str) -> None:
         """Forget one; needs the admin right."""
-        self._server.delete(f"/environments/{_segment(name)}")
+        self._server.delete(f"/environments/{segment(name)}")
 
     # --- who
 
@@ -152,8 +172,3 @@ class Catalog:
     def delete_token(self, token_id: int) -> None:
         """Revoke one."""
         self._server.delete(f"/tokens/{int(token_id)}")
-
-
-def _segment(text: str) -> str:
-    """A path segment that stays one segment whatever the text holds."""
-    return quote(text, safe="")

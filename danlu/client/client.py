@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import httpx
 
 from danlu.client import code, live, series
 from danlu.client.catalog import Catalog
+from danlu.client.comparing import Comparing
 from danlu.client.fields import RunFields, as_body
 from danlu.client.groups import Queue, Sweep
+from danlu.client.keeping import Keeping
 from danlu.client.live import LiveEvent
 from danlu.client.patience import PATIENCE, Patience
 from danlu.client.records import Json, Snapshot
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from danlu.pack import Selection
 
 
-class Client(Catalog):
+class Client(Catalog, Comparing, Keeping):
     """A synchronous client of one server. Use it as a context manager, or `close()` it. Threads may share it.
 
     What is safe to repeat is sent again when the server is busy or an answer is lost: reads, changes, and everything that
@@ -141,6 +143,7 @@ class Client(Catalog):
         sweep: str | None = None,
         snapshot: Snapshot | str | None = None,
         entrypoint: str | None = None,
+        archived: bool = False,
         sort: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Run]:
@@ -151,16 +154,18 @@ class Client(Catalog):
             state: only in this state, or one of these.
             tag: only with this tag, or all of these.
             recipe: only of this recipe, or one of these.
-            q: text in the name or the notes.
+            q: a query, such as `state:running lr<0.01`; bare words are looked for in names and notes.
             sweep: only those of this sweep.
             snapshot: only those of this code.
             entrypoint: only those of this script.
+            archived: archived runs, too.
             sort: `-created`, `-metrics.acc/val`, `params.lr`, …; `-` for descending.
             limit: at most so many; None: all.
         """
         query = {
             "experiment": experiment, "state": state, "tag": tag, "recipe": recipe, "q": q, "sweep": sweep,
             "snapshot": snapshot.id if isinstance(snapshot, Snapshot) else snapshot, "entrypoint": entrypoint, "sort": sort,
+            "archived": "true" if archived else None,
         }  # fmt: skip
         for item in self._server.pages("/runs", query, limit=limit):
             yield Run(self._server, item)
@@ -232,20 +237,6 @@ class Client(Catalog):
     def snapshot_file(self, snapshot_id: str, path: str) -> str:
         """One file of it, as text."""
         return code.file(self._server, snapshot_id, path)
-
-    # --- reports
-
-    def export_report(self, report_id: int, to: str | Path, *, format: Literal["html", "pdf"]) -> int:  # noqa: A002
-        """Write a report as one file, with its runs and curves as they are now; gives its size in bytes.
-
-        Raises:
-            ApiError: there is no such report.
-            OSError: it cannot be written.
-        """
-        answer = self._server.send(
-            "GET", f"/reports/{report_id}/export", params={"format": format}, headers={"Accept": "*/*"}
-        )
-        return Path(to).write_bytes(answer.content)
 
     # --- live
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import quote
 
 from danlu.client.records import Json, Snapshot
 
@@ -60,6 +61,16 @@ class RunChanges(CommonFields, total=False):
     recipe: str | None
     params: Mapping[str, Any] | None
     """Merged into the run's own, key by key."""
+
+
+def ids_of(runs: Iterable[Run | int]) -> list[int]:
+    """Ids of runs that are given as objects or as ids."""
+    return [run if isinstance(run, int) else run.id for run in runs]
+
+
+def segment(text: str) -> str:
+    """A path segment that stays one segment whatever the text holds."""
+    return quote(text, safe="")
 
 
 def as_body(fields: Mapping[str, Any]) -> Json:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
+from danlu.client.fields import segment
 from danlu.client.records import Json
 from danlu.rest import Connection
 
@@ -35,11 +35,27 @@ def import_archive(server: Connection, archive: Path, query: Sequence[tuple[str,
         )
 
 
+def import_folder(server: Connection, body: Json) -> Json:
+    """See `Client.import_folder`. The same request again goes on, whatever became of an earlier one."""
+    added: list[Json] = []
+    updated: list[Json] = []
+    counts = {"added": 0, "updated": 0}
+    while True:
+        report = server.json("POST", "/import", json=body, retry=True, timeout=READING_SECONDS)
+        before = sum(counts.values())  # what earlier answers told of is unchanged by now
+        added += report["added"]
+        updated += report["updated"]
+        counts = {name: number + report["counts"][name] for name, number in counts.items()}
+        if report["complete"] or report["dry_run"]:
+            unchanged = max(report["unchanged"] - before, 0)
+            return report | {"added": added, "updated": updated, "counts": counts, "unchanged": unchanged}
+
+
 def export(server: Connection, slug: str, to: Path, *, files: bool) -> int:
     """See `Client.export`."""
     part = to.with_name(f".{to.name}.part")
     query = {"files": "true" if files else "false"}
-    address = f"/experiments/{quote(slug, safe='')}/export"
+    address = f"/experiments/{segment(slug)}/export"
     try:
         with (
             part.open("wb") as file,

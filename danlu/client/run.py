@@ -111,9 +111,10 @@ class Run(RunRecord):
         tags: Sequence[str] | None = None,
         notes: str | None = None,
         priority: int | None = None,
+        colour: int | None = None,
     ) -> Self:
-        """Change its labels, and while it is queued its priority; None leaves one as it is."""
-        body = as_body({"name": name, "tags": tags, "notes": notes, "priority": priority})
+        """Change its labels, its colour (0 to 9), and while it is queued its priority; None leaves one as it is."""
+        body = as_body({"name": name, "tags": tags, "notes": notes, "priority": priority, "colour": colour})
         self.data = self._server.json("PATCH", self._path, json=body, retry=True)
         return self
 
@@ -213,7 +214,8 @@ class Run(RunRecord):
         Args:
             tag: only this one.
             points: at most so many per curve, thinned so that no spike is lost; 0: every point.
-            x: what `Series.x` is: steps, seconds since the first point (relative), or seconds since 1970 (wall).
+            x: what `Series.x` is: steps, seconds since the first point (relative), seconds since 1970 (wall), or epochs as the
+                run has logged them (epoch), else steps.
             as_: "pandas": a pandas Series for one tag, else a DataFrame with one row per point.
 
         Raises:

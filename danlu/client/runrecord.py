@@ -45,6 +45,9 @@ class RunRecord(Record):
     priority = Of[int]()
     tags = Of[list[str]](list, default=())
     notes = Of[str](default="")
+    colour = Of[int | None]()
+    """0 to 9, where somebody chose one; else charts take one by its id."""
+    archived_at = Of[datetime | None](time_of)
     max_retries = Of[int](default=0)
     timeout_s = Of[float | None]()
     env = Of[dict[str, str]](default={})

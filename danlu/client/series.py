@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-XAxis = Literal["step", "relative", "wall"]
+XAxis = Literal["step", "relative", "wall", "epoch"]
 RUNS_AT_ONCE = 200
 LAG = 5.0
 """Seconds within which the server shows in its curves what it has told of."""
@@ -28,7 +28,7 @@ class Series:
     Attributes:
         run: id of the run.
         tag: its name.
-        x: by the axis that was asked for: steps, seconds since the first point, or seconds since 1970.
+        x: by the axis that was asked for: steps, seconds since the first point, seconds since 1970, or epochs.
         y: the values, NaN and infinities as they are.
         step: steps.
         wall: seconds since 1970.

@@ -1,4 +1,4 @@
-"""The client has a call for whatever a script may want of the REST interface."""
+"""The client has a call for everything that the REST interface offers."""
 
 import re
 from collections.abc import Callable
@@ -11,25 +11,10 @@ from app.config import load_settings
 from app.main import create_app
 from danlu.client import Client, Run
 
-CALLS = """
-GET /me                     POST /tokens                  GET /tokens                DELETE /tokens/{token_id}
-POST /experiments           GET /experiments              GET /experiments/{slug}    PATCH /experiments/{slug}
-DELETE /experiments/{slug}  GET /tensorboards             GET /experiments/{slug}/tensorboard
-POST /experiments/{slug}/tensorboard                      DELETE /experiments/{slug}/tensorboard
-GET /recipes                GET /recipes/{name}           GET /workers               GET /stream
-GET /environments           POST /environments            DELETE /environments/{name}
-POST /snapshots             GET /snapshots/{snapshot_id}  GET /snapshots/{snapshot_id}/files/{path}
-POST /runs                  GET /runs                     GET /runs/{run_id}         PATCH /runs/{run_id}
-DELETE /runs/{run_id}       POST /runs/{run_id}/cancel    POST /runs/{run_id}/retry  POST /runs/{run_id}/clone
-GET /runs/{run_id}/events   GET /runs/{run_id}/log        GET /runs/{run_id}/files   GET /runs/{run_id}/files/{path}
-GET /runs/{run_id}/diff     GET /runs/{run_id}/traceback  GET /runs/{run_id}/environment
-POST /sweeps                GET /queue                    POST /queue/pause          POST /queue/resume
-POST /runs/{run_id}/move    GET /metrics                  GET /metrics/tags
-"""
-"""What the client must be able to ask for."""
-
 ANSWER: dict[str, Any] = {
     "id": 7, "state": "succeeded", "sweep": "s", "items": [], "next": None, "series": [], "entrypoint": "train.py",
+    "html": "", "nodes": [], "runs": [], "done": [], "refused": [], "updated_at": "2026-01-01T00:00:00Z",
+    "added": [], "updated": [], "unchanged": 0, "counts": {"added": 0, "updated": 0}, "complete": True, "dry_run": False,
 }  # fmt: skip
 
 
@@ -85,6 +70,16 @@ def calls(folder: Path) -> list[Callable[[Client, Run], Any]]:
             r.traceback(),
             r.environment_record(),
         ),
+        lambda c, r: (c.bulk([7], "cancel"), c.table(), c.complete("a"), c.diff(7, 8), c.seeds(runs=[r])),
+        lambda c, r: (c.importance("loss", runs=[r]), c.media_tags([r]), c.media([r], "images", "samples")),
+        lambda c, r: (c.image(r, "k"), c.graph(r, "k")),
+        lambda c, r: (c.views("e"), c.create_view("a", "b"), c.change_view(7, name="a"), c.delete_view(7)),
+        lambda c, r: (list(c.reports()), c.report(7), c.create_report("a"), c.delete_report(7)),
+        lambda c, r: (c.change_report(7, body="a"), c.preview_report("a")),
+        lambda c, r: c.export_report(7, folder / "report.html", format="html"),
+        lambda c, r: (c.collect([r]), c.collection("x"), c.delete_collection("x")),
+        lambda c, r: (c.import_folder("/logs", "e"), c.import_archive(folder / "train.py")),
+        lambda c, r: c.export("e", folder / "e.zip"),
     ]
 
 
@@ -93,13 +88,13 @@ def test_every_rest_call_has_one_of_the_client(home: Path, tmp_path: Path) -> No
     offered = {
         f"{method.upper()} {path.removeprefix('/api/v1')}"
         for path, methods in paths.items()
+        if path.startswith("/api/v1/")
         for method in methods
     }
-    wanted = set(re.findall(r"[A-Z]+ /\S+", CALLS))
-    assert wanted <= offered
+    assert len(offered) > 60
     sent = set().union(*(asked(call) for call in calls(tmp_path)))
     missing = []
-    for call in wanted:
+    for call in sorted(offered):
         method, path = call.split()
         if not any(method == used and re.fullmatch(pattern(path), at) for used, at in sent):
             missing.append(call)
