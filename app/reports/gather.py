@@ -18,6 +18,8 @@ from app.reports.shown import Shown, resolve, tag_filter
 from app.tensorboard.manager import TensorBoards
 
 Json = dict[str, Any]
+MAX_BLOCKS = 50
+"""Of one report: each asks for runs, and in a file for curves."""
 MAX_CHARTS = 40
 """Of one block."""
 POINTS = 800
@@ -47,7 +49,10 @@ def resolved(db: Database, settings: Settings, experiment: str | None, body: str
     """The blocks of a report with their runs, in order, without series."""
     found = []
     with db.read() as session:
-        for kind, text in blocks_of(body):
+        for place, (kind, text) in enumerate(blocks_of(body)):
+            if place >= MAX_BLOCKS:
+                found.append(Filled(kind, None, f"a report shows {MAX_BLOCKS} of them at most"))
+                continue
             try:
                 found.append(Filled(kind, resolve(session, settings, experiment, kind, text), ""))
             except BlockError as error:
@@ -89,6 +94,6 @@ def _charted(
     charts = []
     for tag in drawn:
         series = [one for one in reading.series if one.tag == tag]
-        groups = grouped(series, runs, shown.look) if shown.look.group.startswith("params.") else None
+        groups = grouped(series, runs, shown.look) if shown.look.group and len(runs) > 1 else None
         charts.append(chart(tag, series, runs, shown.look, groups))
     return Filled(block.kind, shown, "", tuple(charts), len(tags) - len(drawn))

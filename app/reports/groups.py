@@ -1,4 +1,4 @@
-"""Runs that a view groups by a param, as one curve each: the mean, with a band around it. Pure."""
+"""Runs that a view groups, as one curve each: the mean, with a band around it, as static/js/chart_math.js makes them. Pure."""
 
 import json
 from typing import Any
@@ -6,71 +6,107 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.compare.seeds.configuration import Defined, key_of, labels
 from app.metrics.series import Series
-from app.reports.curves import Curve, smoothed
+from app.reports.curves import Curve, curve
 from app.reports.shown import Look
 
+Json = dict[str, Any]
 Floats = NDArray[np.float64]
-PLACES = 500
+PLACES = 2000
 RESAMPLES = 1000
+CONFIGURATION = "configuration"
+"""Groups by all but the seed."""
 
 
-def grouped(series: list[Series], runs: dict[int, dict[str, Any]], look: Look) -> list[Curve]:
-    """One curve per value of the param that the view groups by, in the order of their first runs."""
-    key = look.group.removeprefix("params.")
+def grouped(series: list[Series], runs: dict[int, Json], look: Look) -> list[Curve]:
+    """One curve per group of runs, in the order of their first runs."""
     members: dict[str, list[Series]] = {}
     for one in series:
-        value = runs[one.run]["params"].get(key)
-        members.setdefault("—" if value is None else json.dumps(value, ensure_ascii=False), []).append(one)
-    return [
-        _mean(f"{key} = {value} (n = {len(some)})", place, some, look)
-        for place, (value, some) in enumerate(members.items())
-    ]
+        members.setdefault(_key(runs[one.run], look.group), []).append(one)
+    names = _labels([runs[some[0].run] for some in members.values()], look.group)
+    return [_mean(name, some, runs, look) for name, some in zip(names, members.values(), strict=True)]
 
 
-def _mean(label: str, place: int, series: list[Series], look: Look) -> Curve:
-    grid = _grid(series)
-    values = np.array([_at(one, grid) for one in series])
-    middle = values.mean(axis=0) if len(grid) else np.zeros(0)
-    soft = smoothed(
-        middle, grid, look.smoothing, float(grid[1] - grid[0]) if len(grid) > 1 else 1.0, kernel=look.kernel
-    )
-    low, high = band(values, look.band)
-    shift = soft - middle
-    several = len(series) > 1 and look.band != "none"
+def _key(run: Json, group: str) -> str:
+    if group == CONFIGURATION:
+        return key_of(_defined(run))
+    value = _value(run, group)
+    return "—" if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _labels(firsts: list[Json], group: str) -> list[str]:
+    if group == CONFIGURATION:
+        return labels([_defined(run) for run in firsts])
+    return [f"{group.removeprefix('params.')} = {_key(run, group)}" for run in firsts]
+
+
+def _value(run: Json, group: str) -> Any:
+    if group.startswith("params."):
+        return run["params"].get(group.removeprefix("params."))
+    return run["resolved_device"] or run["device"] if group == "device" else run.get(group)
+
+
+def _defined(run: Json) -> Defined:
+    return Defined(*(run[name] for name in Defined._fields))
+
+
+def _mean(label: str, series: list[Series], runs: dict[int, Json], look: Look) -> Curve:
+    """The mean, at each place, of those curves that have a value there: not outside of a curve, and not beside its gaps."""
+    single = [curve(one, runs[one.run], look) for one in series]
+    oldest = min(range(len(series)), key=lambda place: series[place].run)
+    grid = union([np.array(one.x) for one in single])
+    values = np.array([interpolated(np.array(one.x), np.array(one.y), grid) for one in single])
+    there = np.isfinite(values)
+    count = there.sum(axis=0)
+    middle = np.where(count > 0, np.where(there, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+    low, high = band(values, look.band) if look.band != "none" else (None, None)
+    shown = low is not None and high is not None and bool(np.isfinite(low).any())
     return Curve(
-        label=label, colour=place % 10, dash=place // 10 % 3, x=grid.tolist(), y=soft.tolist(),
-        low=(low + shift).tolist() if several else None, high=(high + shift).tolist() if several else None,
+        label=f"{label} (n = {len(series)})", colour=single[oldest].colour, dash=0, x=grid.tolist(), y=middle.tolist(),
+        low=low.tolist() if low is not None and shown else None,
+        high=high.tolist() if high is not None and shown else None,
     )  # fmt: skip
 
 
-def _grid(series: list[Series]) -> Floats:
-    """Places that all these runs have reached."""
-    low = max((float(one.x[0]) for one in series if len(one.x)), default=0.0)
-    high = min((float(one.x[-1]) for one in series if len(one.x)), default=-1.0)
-    own = np.unique(np.concatenate([one.x.astype(np.float64) for one in series]))
-    inside = own[(own >= low) & (own <= high)]
-    return inside if len(inside) <= PLACES else np.linspace(low, high, PLACES)
+def union(lists: list[Floats]) -> Floats:
+    """Every x of these curves, ascending, each once; thinned evenly where there are too many to tell apart."""
+    own = np.unique(np.concatenate(lists))
+    return own if len(own) <= PLACES else own[np.rint(np.linspace(0, len(own) - 1, PLACES)).astype(int)]
 
 
-def _at(series: Series, grid: Floats) -> Floats:
-    good = np.isfinite(series.value)
-    if not good.any():
-        return np.full(len(grid), np.nan)
-    return np.interp(grid, series.x[good].astype(np.float64), series.value[good].astype(np.float64))
+def interpolated(xs: Floats, ys: Floats, places: Floats) -> Floats:
+    """Values of a curve at other places, linearly; NaN outside of it and beside its gaps."""
+    if not len(xs):
+        return np.full(len(places), np.nan)
+    after = np.clip(np.searchsorted(xs, places, "left"), 0, len(xs) - 1)
+    before = np.maximum(after - 1, 0)
+    gap = np.where(xs[after] > xs[before], xs[after] - xs[before], 1.0)
+    found = ys[before] + (ys[after] - ys[before]) * (places - xs[before]) / gap
+    found = np.where((places < xs[0]) | (places > xs[-1]), np.nan, found)
+    exact: Floats = np.where(xs[after] == places, ys[after], found)
+    return exact
 
 
 def band(values: Floats, kind: str) -> tuple[Floats, Floats]:
-    """Lower and upper edge around the mean of the rows.
+    """Lower and upper edge around the mean of the rows; NaN where fewer than two have a value.
 
     Args:
-        values: one row per run, one column per place.
+        values: one row per run, one column per place, NaN where it has none.
         kind: `se` standard error, `sd` standard deviation, `ci` 95 % bootstrap interval of the mean.
     """
+    low, high = np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
+    there = np.isfinite(values)
+    for who in np.unique(there, axis=1).T:
+        if who.sum() > 1:
+            places = (there == who[:, None]).all(axis=0)
+            low[places], high[places] = _edges(values[np.ix_(who, places)], kind)
+    return low, high
+
+
+def _edges(values: Floats, kind: str) -> tuple[Floats, Floats]:
     count = len(values)
     middle = values.mean(axis=0)
-    if count < 2:
-        return middle, middle
     if kind == "ci":
         drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
         shares = np.stack([np.bincount(one, minlength=count) for one in drawn]) / count

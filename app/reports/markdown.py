@@ -90,6 +90,9 @@ class _Renderer(RendererHTML):
         source = str(token.attrGet("src") or "")
         if source.startswith("data:image/"):
             return f'<img src="{escape(source)}" alt="{escape(words)}">'
+        inside = sum(token.nesting for token in tokens[:idx] if token.type.startswith("link_"))
+        if inside:  # of a link already, as a badge is
+            return escape(words or source)
         return f'<a href="{escape(source)}" rel="noopener noreferrer">{escape(words or source)}</a>'
 
     def table_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:  # noqa: ARG002

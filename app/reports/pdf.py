@@ -36,6 +36,10 @@ HEADINGS = {"h2": 16.0, "h3": 13.5, "h4": 12.0, "h5": 11.0, "h6": 10.5}
 CODE_COLUMNS = 92
 """Characters of a line of code; longer ones are broken."""
 QUOTE = 14.0
+LONG_HEADING = 500
+"""Characters from which on a heading may be the last thing of a page: it could fill more than one."""
+MAX_COLUMNS = 16
+"""Of a table; more have no room on a page."""
 
 
 def file_pdf(report: Json, blocks: list[Filled], *, origin: str, exported: str) -> bytes:
@@ -115,14 +119,17 @@ class _Story:
                 size,
                 bold=token.type == "heading_open",
             )
-            made.keepWithNext = token.type == "heading_open"
+            made.keepWithNext = token.type == "heading_open" and len(content.content) < LONG_HEADING
             return [made]
         if token.type in {"bullet_list_open", "ordered_list_open"}:
             return [self._list(token, inside), Spacer(0, 4)]
         if token.type == "blockquote_open":
             return [_Quote(self.flow(inside)), Spacer(0, 6)]
         if token.type == "table_open":
-            return [self._grid(self._rows(inside)), Spacer(0, 10)]
+            rows = self._rows(inside)
+            left_out = len(rows[0]) - MAX_COLUMNS
+            more = [self.note(f"And {left_out} more columns.")] if left_out > 0 else []
+            return [self._grid([row[:MAX_COLUMNS] for row in rows]), *more, Spacer(0, 10)]
         if token.type == "hr":
             return [HRFlowable(WIDTH, 0.6, color=HexColor(GRID), spaceBefore=6, spaceAfter=8)]
         if markdown.block_of(token):
@@ -175,6 +182,7 @@ class _Story:
             colWidths=[wide * share for wide in longest],
             style=lines + tight,
             repeatRows=1,
+            splitInRow=1,
             hAlign="LEFT",
         )
 
@@ -230,7 +238,7 @@ class _Quote(Flowable):  # type: ignore[misc]
 
     def wrap(self, width: float, height: float) -> tuple[float, float]:
         """All that is inside, below each other."""
-        self.sizes = [one.wrap(width - QUOTE, height)[1] for one in self.inside]
+        self.sizes = [one.wrapOn(self.canv, width - QUOTE, height)[1] for one in self.inside]
         self.width, self.height = width, sum(self.sizes)
         return self.width, self.height
 
@@ -238,14 +246,15 @@ class _Quote(Flowable):  # type: ignore[misc]
         """Where it does not fit, it goes on with the next page."""
         used = 0.0
         for place, one in enumerate(self.inside):
-            tall = one.wrap(width - QUOTE, height)[1]
+            tall = one.wrapOn(self.canv, width - QUOTE, height)[1]
             if used + tall > height:
-                parts = one.splitOn(self.canv, width - QUOTE, height - used) if hasattr(self, "canv") else []
-                before, after = (
-                    [*self.inside[:place], *parts[:1]],
-                    [*parts[1:], *self.inside[place + bool(parts) :]],
-                )
-                return [_Quote(before), _Quote(after or [one])] if before else []
+                parts = one.splitOn(self.canv, width - QUOTE, height - used)
+                before, after = self.inside[:place], self.inside[place + 1 :]
+                if isinstance(one, ListFlowable):  # its parts are its items, whatever room there is
+                    flat: list[Flowable] = _Quote([*before, *parts, *after]).splitOn(self.canv, width, height)
+                    return flat
+                before, after = [*before, *parts[:1]], [*(parts[1:] or [one] * (not parts)), *after]
+                return [_Quote(before), _Quote(after)] if before else []
             used += tall
         return [self]
 

@@ -16,6 +16,8 @@ COLOURS = {"axis": AXIS, "grid": GRID, "ink": INK} | {
 SCALE = 0.78
 """Points per CSS pixel: a chart of 640 pixels fills the width of a page."""
 TEXT = 11.0
+TALLEST = 680.0
+"""Points that a page has for a chart below its title."""
 
 
 class Plot(Flowable):  # type: ignore[misc]
@@ -24,6 +26,9 @@ class Plot(Flowable):  # type: ignore[misc]
     def __init__(self, chart: Chart, width: float, height: float) -> None:
         super().__init__()
         self.drawing = draw(chart, width / SCALE, height)
+        too_much = self.drawing.height - TALLEST / SCALE
+        if too_much > 0:
+            self.drawing = draw(chart, width / SCALE, height - too_much)
         self.width, self.height = width, self.drawing.height * SCALE
 
     def wrap(self, *_room: float) -> tuple[float, float]:

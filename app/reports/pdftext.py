@@ -1,5 +1,6 @@
 """Inline Markdown as the markup of ReportLab's paragraphs."""
 
+import re
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
@@ -9,12 +10,14 @@ from app.reports import fonts
 from app.reports.style import LINK
 
 _OPEN = {"strong_open": "<b>", "em_open": "<i>", "s_open": "<strike>"}
-_CLOSE = {"strong_close": "</b>", "em_close": "</i>", "s_close": "</strike>", "link_close": "</a>"}
+_CLOSE = {"strong_close": "</b>", "em_close": "</i>", "s_close": "</strike>"}
+_OUTSIDE = re.compile(r"(?!data:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 def inline(tokens: Iterable[Token], origin: str) -> str:
     """The markup of one paragraph; `origin` goes before links within Danlu."""
-    out = []
+    out: list[str] = []
+    closing: list[str] = []  # of the links that are open: one that leads nowhere outside of its page is none
     for token in tokens:
         if token.type == "text":
             out.append(plain(token.content))
@@ -25,12 +28,16 @@ def inline(tokens: Iterable[Token], origin: str) -> str:
         elif token.type == "hardbreak":
             out.append("<br/>")
         elif token.type == "link_open":
-            out.append(_link(str(token.attrGet("href") or ""), origin))
+            link = _link(str(token.attrGet("href") or ""), origin)
+            closing.append("</a>" if link else "")
+            out.append(link)
+        elif token.type == "link_close":
+            out.append(closing.pop())
         elif token.type == "image":
             words = token.content or "picture"
             source = str(token.attrGet("src") or "")
-            linked = not source.startswith("data:")
-            out.append(f"{_link(source, origin)}{plain(words)}</a>" if linked else plain(f"[{words}]"))
+            link = "" if any(closing) else _link(source, origin)
+            out.append(f"{link}{plain(words)}</a>" if link else plain(f"[{words}]"))
         else:
             out.append(_OPEN.get(token.type) or _CLOSE.get(token.type) or "")
     return "".join(out)
@@ -51,6 +58,9 @@ def mostly_eastern(text: str) -> bool:
 
 
 def _link(href: str, origin: str) -> str:
+    """The begin of a link; "" where a file of its own has nothing that the address means."""
     if href.startswith("/") and not href.startswith("//"):
         href = origin + href
+    if not _OUTSIDE.match(href):
+        return ""
     return f"<a href={quoteattr(href)} color={quoteattr(LINK)}>"

@@ -19,6 +19,8 @@ SHOWN = 12
 """Runs in the legend; the rest is counted."""
 CROSS = 2.5
 CHARACTER = 6.2
+LARGEST, LEAST = 1e300, 1e-300
+"""Values beyond, and on a logarithmic axis below, have no place: their differences are no numbers any more."""
 DASHES = ((), (6.0, 3.0), (1.5, 3.0))
 
 
@@ -84,7 +86,7 @@ class Scale:
 
     def __call__(self, value: float) -> float | None:
         """The place, or None for what has none: NaN, infinity, nothing above 0 on a logarithmic axis."""
-        if not math.isfinite(value) or (self.log and value <= 0):
+        if not _drawable(value, log=self.log):
             return None
         low, high, at = (
             (math.log10(v) for v in (self.low, self.high, value))
@@ -125,17 +127,24 @@ def _values(chart: Chart, xs: tuple[float, float] | None) -> Iterator[float]:
             yield from (y for x, y in zip(one.x, line or (), strict=False) if xs[0] <= x <= xs[1])
 
 
+def _drawable(value: float, *, log: bool) -> bool:
+    return abs(value) <= LARGEST and (not log or value >= LEAST)
+
+
 def _range(
     values: Iterator[float], given: tuple[float, float] | None, *, log: bool, margin: float = 0.0
 ) -> tuple[float, float] | None:
-    if given is not None and (not log or given[0] > 0):
-        return given
-    good = [value for value in values if math.isfinite(value) and (not log or value > 0)]
-    if not good:
-        return None
-    low, high = min(good), max(good)
+    if given is not None and all(_drawable(end, log=log) for end in given):
+        low, high = given
+    else:
+        good = [value for value in values if _drawable(value, log=log)]
+        if not good:
+            return None
+        low, high = min(good), max(good)
     if log:
-        return (low / 2, high * 2) if low == high else (low, high)
+        return (low / 2, high * 2) if math.log10(low) == math.log10(high) else (low, high)
+    if given == (low, high):
+        return given
     if low == high:
         room = abs(low) * 0.1 or 1.0
         return low - room, high + room
@@ -173,7 +182,9 @@ def _curve(made: Drawing, curve: Curve, across: Scale, down: Scale) -> None:
     colour = f"run-{curve.colour}"
     if curve.low is not None and curve.high is not None:
         upper = [list(part) for part in _parts(curve.x, curve.high, across, down)]
-        lower = [list(part) for part in _parts(curve.x, curve.low, across, down)]
+        # What a logarithmic axis has no place for reaches down to its end.
+        lows = [max(low, down.low) if down.log and low == low else low for low in curve.low]  # noqa: PLR0124
+        lower = [list(part) for part in _parts(curve.x, lows, across, down)]
         made.curves += [Area(up + low[::-1], colour) for up, low in zip(upper, lower, strict=False)]
     for line, faint in ((curve.ghost, True), (curve.y, False)):
         for part in _parts(curve.x, line or [], across, down):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote
 
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from app.compare.views import store as views
@@ -25,6 +26,10 @@ FIRST = 10
 """Runs drawn where none is ticked, as in the workbench."""
 MOST = 100
 """Runs that one block shows."""
+MOST_LISTED = 500
+"""Runs that are looked at for them: the hidden ones stand in between."""
+LARGEST = 1e300
+"""End of a zoom; beyond, numbers have no differences any more."""
 AXES: dict[str, XAxis] = {"step": "step", "relative": "relative", "wall": "wall", "epoch": "epoch"}
 
 
@@ -109,13 +114,18 @@ def _runs(
         found = runs.run_dicts(session, settings, chosen)
         there = {run["id"] for run in found}
         return found[:MOST], [number for number in chosen if number not in there]
-    query = RunListQuery(
-        experiment=scope,
-        q=_one(given, "q") or None,
-        archived=_one(given, "arch") == "1",
-        limit=most + len(hidden),
-    )
-    found, _ = list_runs(session, settings, query.model_copy(update={"sort": _sort(given)}))
+    try:
+        query = RunListQuery(
+            experiment=scope,
+            q=_one(given, "q") or None,
+            sort=_sort(given),
+            archived=_one(given, "arch") == "1",
+            limit=min(MOST_LISTED, most + len(hidden)),
+        )
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise BlockError(f"{wrong['loc'][0]}: {wrong['msg'].removeprefix('Value error, ')}") from error
+    found, _ = list_runs(session, settings, query)
     return [run for run in found if run["id"] not in hidden][:most], []
 
 
@@ -140,7 +150,7 @@ def _sort(given: dict[str, list[str]]) -> str:
 
 def _look(given: dict[str, list[str]]) -> Look:
     zoom = [_number(part) for part in _one(given, "z").split("~")]
-    ends = [end for end in zoom if end is not None]
+    ends = [end for end in zoom if end is not None and abs(end) <= LARGEST]
     return Look(
         axis=AXES.get(_one(given, "x"), "step"),
         smoothing=min(0.99, max(0.0, _number(_one(given, "sm")) or 0.0)),

@@ -72,8 +72,11 @@ def number(value: float) -> str:
 
 
 def moment(value: float, step: float) -> str:
-    """A tick's moment in UTC; days without their time."""
-    at = datetime.fromtimestamp(value, UTC)
+    """A tick's moment in UTC; days without their time; the number where the calendar has none."""
+    try:
+        at = datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return number(value)
     if step >= DAY:
         return at.strftime("%m-%d")
     return at.strftime("%H:%M") if step >= MINUTE else at.strftime("%H:%M:%S")
