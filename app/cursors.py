@@ -4,7 +4,7 @@ import binascii
 import json
 import math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from app.errors import Invalid
@@ -31,7 +31,7 @@ def decode(cursor: str, scope: str, kinds: list[Kind]) -> list[Value]:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         parts = json.loads(urlsafe_b64decode(padded).decode())
         return _values(parts, scope, kinds)
-    except (ValueError, RecursionError, binascii.Error) as error:
+    except (ValueError, OverflowError, RecursionError, binascii.Error) as error:
         remedy = "use the `next` of the page before, with the same sort"
         raise Invalid(f"The cursor is not one of this list: {remedy}.", fields={"cursor": remedy}) from error
 
@@ -73,4 +73,4 @@ def _value(part: object, kind: Kind) -> Value:
     moment = datetime.fromisoformat(part)
     if moment.tzinfo is None:
         raise ValueError("no time zone")
-    return moment
+    return moment.astimezone(UTC)  # OverflowError before the year 1

@@ -1,6 +1,6 @@
 """The table's SQL: core columns, never an object per row; what can be JSON text is made by the database."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -148,10 +148,14 @@ def _chosen(
 def _changed(statement: Select[*tuple[Any, ...]], query: TableQuery) -> Select[*tuple[Any, ...]]:
     if query.since is None:
         return statement
+    remedy = "use the `version` of an earlier answer"
     if query.since.tzinfo is None:
-        remedy = "use the `version` of an earlier answer"
         raise Invalid(f"since has no time zone: {remedy}.", fields={"since": remedy})
-    return statement.where(Run.updated_at >= query.since - OVERLAP)
+    try:
+        since = query.since.astimezone(UTC) - OVERLAP
+    except OverflowError as error:
+        raise Invalid(f"since is out of range: {remedy}.", fields={"since": remedy}) from error
+    return statement.where(Run.updated_at >= since)
 
 
 def _columns(*, sqlite: bool) -> dict[str, Column]:

@@ -2,7 +2,7 @@
 for the runs that lack what it asks for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -30,7 +30,7 @@ from app.models import Experiment, Metric, Run, User
 from app.orm import Moment
 from app.runs.listing import language
 from app.runs.listing.language import QueryError
-from app.runs.listing.terms import Condition, Field, Kind, Moments, Pattern, Span, field_of, understand
+from app.runs.listing.terms import Condition, Kind, Moments, Pattern, Span, field_of, understand
 from app.sqltext import bytewise, contains, fold
 
 Column = ColumnElement[Any]
@@ -136,13 +136,31 @@ class _Compiler:
             column = _TIMES[field.name] if field.kind is Kind.TIME else _TEXTS[field.name]
         if asked.present:
             return column.is_not(None)  # type: ignore[no-any-return]
-        return _known(or_(*(self._holds(column, value) for value in asked.values)))
+        return _known(self._has_one(column, asked.values, _float))
 
-    def _holds(self, column: Any, value: Any) -> Bool:
-        """Whether a column has one of the values of a term."""
+    def _has_one(self, column: Any, values: Sequence[Any], number: Callable[[float], Column]) -> Bool:
+        """Whether a column has one of the values of a term. A list of plain ones is an IN: long chains of OR are slow, and
+        SQLite refuses those that are longer still.
+        """
+        equal = [value for value in values if isinstance(value, Span) and value.is_point]
+        exact = [value for value in values if isinstance(value, Pattern) and value.exact and not value.inside]
+        found = [
+            self._holds(column, value, number)
+            for value in values
+            if value not in equal and value not in exact
+        ]
+        if equal:
+            found.append(column.in_([number(value.low or 0.0) for value in equal]))
+        if exact:
+            words = [fold(literal(value.text), sqlite=self._sqlite) for value in exact]
+            found.append(fold(column, sqlite=self._sqlite).in_(words))
+        return or_(false(), *found)
+
+    def _holds(self, column: Any, value: Any, number: Callable[[float], Column]) -> Bool:
+        """Whether a column has a value of a term."""
         match value:
             case Span():
-                return _within(column, value, lambda end: literal(end, Float()))
+                return _within(column, value, number)
             case Moments(low, high):
                 ends = [] if low is None else [column >= literal(low, Moment())]
                 return and_(true(), *ends, *([] if high is None else [column < literal(high, Moment())]))
@@ -156,59 +174,55 @@ class _Compiler:
         if pattern.inside and pattern.exact:
             return contains(column, pattern.text, sqlite=self._sqlite)
         folded = fold(column, sqlite=self._sqlite)
-        if pattern.exact:
-            return folded == fold(literal(pattern.text), sqlite=self._sqlite)
         escaped = pattern.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
         around = f"%{escaped}%" if pattern.inside else escaped
         return folded.like(fold(literal(around), sqlite=self._sqlite), escape="\\")
 
     def _tag(self, asked: Condition) -> Bool:
         items = tag_items(sqlite=self._sqlite)
-        found = [self._matches(items.c.value, value) for value in asked.values if isinstance(value, Pattern)]
-        return exists(select(true()).select_from(items).where(true() if asked.present else or_(*found)))
+        found = true() if asked.present else self._has_one(items.c.value, asked.values, _float)
+        return exists(select(true()).select_from(items).where(found))
 
     # params
 
     def _param(self, asked: Condition) -> Bool:
-        kind, text, number = self._value_of(asked.field)
-        if asked.present:
-            return _known(kind != "null")
-        return _known(or_(*(self._param_is(value, kind, text, number) for value in asked.values)))
-
-    def _value_of(self, field: Field) -> tuple[Column, Column, Column]:
-        """Kind, text and number of a param, NULL where the run lacks it or it is no number."""
         if self._sqlite:
+            # its place among the params is looked for once, whatever is asked of it
             item = func.json_each(Run.params).table_valued("key", "value", "type", name="param_item")
-            mine = item.c.key == field.key
-            kind: Column = select(item.c.type).where(mine).correlate(Run).scalar_subquery()
-            raw = select(item.c.value).where(mine).correlate(Run).scalar_subquery()
-            return kind, cast(raw, Text), case((kind.in_(["integer", "real"]), cast(raw, Float)))
-        name = cast(literal(field.key), Text)
+            kind: Column = item.c.type
+            number = case((kind.in_(["integer", "real"]), cast(item.c.value, Float)))
+            found = self._param_is(asked, kind, cast(item.c.value, Text), number)
+            mine = and_(item.c.key == asked.field.key, found)
+            return exists(select(true()).select_from(item).where(mine))
+        name = cast(literal(asked.field.key), Text)
         kind = func.json_typeof(Run.params.op("->")(name))
         text = Run.params.op("->>", return_type=Text())(name)
         # numeric, because a number of JSON may be too large for a float
-        return kind, text, case((kind == "number", cast(text, Numeric)))
+        number = case((kind == "number", cast(text, Numeric)))
+        return _known(self._param_is(asked, kind, text, number))
 
-    def _param_is(self, value: Any, kind: Column, text: Column, number: Column) -> Bool:
-        match value:
-            case Span():
-                return _within(number, value, self._number)
-            case Pattern(wanted, exact):
-                compound = kind.in_(["array", "object"])
-                bare = func.replace(bytewise(text, sqlite=self._sqlite), " ", "")
-                whole = Pattern(wanted.replace(" ", ""), exact)
-                return or_(
-                    and_(kind.in_(["text", "string"]), self._matches(text, Pattern(wanted, exact))),
-                    and_(compound, self._matches(bare, whole)),
-                )
-            case "true" | "false":
-                return and_(
-                    kind == (value if self._sqlite else "boolean"), true() if self._sqlite else text == value
-                )
-            case "null":
-                return kind == "null"
-            case _:
-                return false()
+    def _param_is(self, asked: Condition, kind: Column, text: Column, number: Column) -> Bool:
+        """What a term asks of a param's kind, its text, and its number, which is NULL where it is none."""
+        if asked.present:
+            return kind != "null"
+        found = [
+            self._is_word(value, kind, text) for value in asked.values if value in {"true", "false", "null"}
+        ]
+        spans = [value for value in asked.values if isinstance(value, Span)]
+        patterns = [Pattern(value.text, value.exact) for value in asked.values if isinstance(value, Pattern)]
+        if spans:
+            found.append(self._has_one(number, spans, self._number))
+        if patterns:
+            bare = func.replace(bytewise(text, sqlite=self._sqlite), " ", "")
+            whole = [Pattern(value.text.replace(" ", ""), value.exact) for value in patterns]
+            found.append(and_(kind.in_(["text", "string"]), self._has_one(text, patterns, _float)))
+            found.append(and_(kind.in_(["array", "object"]), self._has_one(bare, whole, _float)))
+        return or_(false(), *found)
+
+    def _is_word(self, word: object, kind: Column, text: Column) -> Bool:
+        if word == "null" or self._sqlite:
+            return kind == word
+        return and_(kind == "boolean", text == word)
 
     def _number(self, amount: float) -> Column:
         return literal(amount, Float()) if self._sqlite else literal(Decimal(repr(amount)), Numeric())
@@ -228,16 +242,19 @@ class _Compiler:
         if asked.present:
             return true()
         column = getattr(Metric, summary)
-        found: list[Bool] = [self._holds(column, value) for value in asked.values if isinstance(value, Span)]
+        spans = [value for value in asked.values if isinstance(value, Span)]
+        found = [self._has_one(column, spans, _float)] if spans else []
         words = [value for value in asked.values if value in {"nan", "inf", "-inf"}]
         if words and summary == "last":
             found.append(Metric.last_nonfinite.in_(words))
         return or_(false(), *found)
 
 
+def _float(amount: float) -> Column:
+    return literal(amount, Float())
+
+
 def _within(column: Any, span: Span, number: Callable[[float], Column]) -> Bool:
-    if span.low is not None and span.low == span.high:
-        return column == number(span.low)  # type: ignore[no-any-return]
     ends: list[Bool] = []
     if span.low is not None:
         ends.append(column > number(span.low) if span.low_excluded else column >= number(span.low))

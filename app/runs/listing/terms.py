@@ -78,6 +78,11 @@ class Span:
     low_excluded: bool = False
     high_excluded: bool = False
 
+    @property
+    def is_point(self) -> bool:
+        """Whether it is one number."""
+        return self.low is not None and self.low == self.high
+
 
 @dataclass(frozen=True, slots=True)
 class Moments:

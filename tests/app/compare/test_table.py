@@ -133,6 +133,14 @@ def test_only_what_changed_since_is_sent(rest: Rest) -> None:
     assert body["metrics"]["acc"]["run"] == [new]
 
 
+@pytest.mark.parametrize(
+    "since", ["2026-01-01T00:00:00", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+)  # fmt: skip
+def test_a_version_that_is_none_is_refused_by_its_name(rest: Rest, since: str) -> None:
+    rest.submit()
+    refused(rest.get("/table", since=since), 422, "since")
+
+
 def test_numbers_that_json_does_not_know_are_null(rest: Rest) -> None:
     if not rest.served.db.is_sqlite:
         pytest.skip("PostgreSQL stores no NaN in JSON")

@@ -66,7 +66,9 @@ QUERIES = [
     ("created>1h", ""), ("created:today..", "01234"), ("finished:*", "014"), ("-finished:*", "23"), ("duration<1h", "012"),
     ("-duration<1h", "34"), ("owner:*", ""), ("device:cpu", "012"), ("archived:false", "01234"), ("reason:exception", "1"),
     ("(lr:0.01 or tag:baseline) -state:succeeded", "124"), ("not (tag:bad or tag:baseline)", "3"),
-    ("id:{0},{4}", "04"), ("run a", "014"), ('"run a"', "0"), ("beta or alpha", "01"), ("nothere:1", ""), ("-nothere:1", "01234"),
+    ("optimizer:sgd,adam", "023"), ("optimizer:sg*,ADAMW,4", "123"), ("optimizer!=sgd,adam", "14"), ("tag:bad,base*", "0124"),
+    ("layers:[64,32]", "0"), ("amp:true,false", "01"), ("note:null,x", "1"), ("val_acc:0.9,3", "03"), ("state:running,fail*", "12"),
+    ("notes:beta,alp", "01"), ("id:{0},{4}", "04"), ("run a", "014"), ('"run a"', "0"), ("beta or alpha", "01"), ("nothere:1", ""), ("-nothere:1", "01234"),
 ]  # fmt: skip
 """A query, and which of the five it finds; {0} is the id of the first."""
 
@@ -91,6 +93,17 @@ def test_the_answer_says_where_a_query_cannot_be_read(rest: Rest) -> None:
         assert body["fields"]["q"].endswith("at column 18")
         assert "lr needs a number" in body["detail"]
     refused(rest.get("/table", experiment="nothere"), 404)
+
+
+@pytest.mark.parametrize("field", ["lr", "optimizer", "params.lr", "metrics.loss", "state", "tag", "seed"])
+def test_a_list_as_long_as_a_query_may_be_is_found(rest: Rest, ids: list[int], field: str) -> None:
+    word = {"optimizer": "a", "state": "r*", "tag": "a"}.get(field, "1")
+    most = (500 - len(field) - 1) // (len(word) + 1)
+    found = [run["id"] for run in rest.items(q=f"{field}:{','.join([word] * most)}")]
+    assert found == {"lr": [ids[2]], "params.lr": [ids[2]], "seed": [ids[1]], "state": [ids[2]]}.get(
+        field, []
+    )
+    refused(rest.get("/table", q=f"{field}:{','.join([word] * most)} {'(' * 60}"), 422, "q")
 
 
 def test_conditions_combine_as_sets_do(rest: Rest, ids: list[int]) -> None:

@@ -79,6 +79,7 @@ def test_forged_cursors_are_refused(rest: Rest) -> None:
     for inside in (
         [], {}, 1, None, ["-created"], ["name", moment, 1], ["-created", moment, "1"], ["-created", moment, 2**63],
         ["-created", moment, True], ["-created", moment, 1, 1], ["-created", "2026", 1], ["-created", 5, 1],
+        ["-created", "0001-01-01T00:00:00+14:00", 1], ["-created", "9999-12-31T23:59:59-14:00", 1],
         ["-created", moment, None], ["-created", moment, [1]], ["-created", "2026-01-01T00:00:00", 1],
     ):  # fmt: skip
         raw = base64.urlsafe_b64encode(json.dumps(inside).encode()).decode().rstrip("=")
