@@ -21,12 +21,19 @@ DANLU = Path(sys.executable).with_name("danlu")
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value beside what it should be."""
+    """One measured value beside what it should be.
+
+    Attributes:
+        name: what was measured.
+        text: how it came out.
+        aim: how it should, or a note where there is no aim.
+        reached: whether it did; None: there is no aim.
+    """
 
     name: str
     text: str
-    aim: str
-    reached: bool
+    aim: str = ""
+    reached: bool | None = None
 
 
 @dataclass

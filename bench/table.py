@@ -47,7 +47,7 @@ def measure() -> Iterator[Figure]:
             "< 150 ms",
             first < 0.15,
         )
-        yield Figure("GET /table, again", f"{second * 1000:.0f} ms", "", reached=True)
+        yield Figure("GET /table, again", f"{second * 1000:.0f} ms")
         yield from _in_browser(running)
 
 
@@ -65,7 +65,7 @@ def _in_browser(running: Service) -> Iterator[Figure]:
         None,
     )
     if found is None:
-        yield Figure("the table in Chromium", "no Chromium here", "", reached=True)
+        yield Figure("the table in Chromium", "no Chromium here")
         return
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -86,9 +86,8 @@ def _in_browser(running: Service) -> Iterator[Figure]:
             took = statistics.median(times)
             words = {"sort": "sort", "q": "filter, with the server's answer"}[name]
             yield Figure(words, f"{took:.0f} ms", "< 100 ms", took < 100)
-        yield Figure(
-            "scroll, 95th percentile of frames", f"{page.evaluate(SCROLL):.0f} ms", "< 34 ms", reached=True
-        )
+        late = page.evaluate(SCROLL)
+        yield Figure("scroll, 95th percentile of frames", f"{late:.0f} ms", "< 34 ms", late < 34)
         browser.close()
 
 

@@ -1,12 +1,10 @@
-"""Chromium: from the navigation to the first chart, and what a frame costs while somebody hovers, zooms or watches."""
+"""Chromium: from the navigation to the first chart."""
 
 import os
 import shutil
-import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -40,43 +38,6 @@ WATCH = """
   requestAnimationFrame(look);
 })();
 """
-
-# What the main thread does in a frame that begins with `act`: the script, style, layout and paint of it.
-FRAMES = """
-async ([kind, count, runs, tag]) => {
-  const island = document.querySelector("danlu-curves");
-  const frame = (act) => new Promise((resolve) => requestAnimationFrame(() => {
-    const began = performance.now();
-    act();
-    requestAnimationFrame(() => 0);
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => resolve(performance.now() - began);
-    port2.postMessage(0);
-  }));
-  const card = island.cards.get(tag) ?? [...island.cards.values()][0];
-  const over = card.plot.over;
-  const box = over.getBoundingClientRect();
-  const steps = card.series[0].step;
-  const last = steps.at(-1);
-  const acts = {
-    hover: (i) => over.dispatchEvent(new PointerEvent("pointermove", {
-      bubbles: true, pointerType: "mouse", clientX: box.x + box.width * (0.1 + (0.8 * i) / count), clientY: box.y + box.height * (0.3 + 0.4 * ((i * 7) %% 10) / 10),
-    })),
-    zoom: (i) => island.view.panTo((last * 0.3 * i) / count, last - (last * 0.3 * i) / count),
-    append: (i) => {
-      for (const run of runs) document.body.dispatchEvent(new CustomEvent("danlu:metrics", { detail: { run, tags: { [card.tag]: [last + 1 + i, 0.1 + 0.05 * Math.sin(run + i)] } } }));
-    },
-    idle: () => 0,
-  };
-  const times = [];
-  for (let i = 0; i < count; i++) {
-    times.push(await frame(() => acts[kind](i)));
-    // what was only begun in that frame goes on in the next ones
-    if (kind === "append") for (let k = 0; k < 14; k++) times.push(await frame(() => 0));
-  }
-  return times;
-}
-""".replace("%%", "%")
 
 
 def chromium() -> str:
@@ -144,30 +105,3 @@ def _visit(page: Page, contestant: Contestant) -> float:
             return float(painted) / 1000
         time.sleep(0.1)
     return float("inf")
-
-
-def frames(
-    opened: Browser, contestant: Contestant, runs: int, count: int = 60
-) -> dict[str, tuple[float, float]]:
-    """Milliseconds of the main thread a frame, median and 95th percentile, of Danlu's comparison; and MB of its heap."""
-    page = opened.new_page(viewport=VIEWPORT)
-    page.goto(contestant.page)
-    page.locator('.curve[data-drawn][data-tag="lr"]').wait_for(timeout=60_000)
-    found = {}
-    for kind, times in (("hover", count), ("zoom", count), ("append", 20)):
-        measured: list[float] = page.evaluate(FRAMES, [kind, times, list(range(1, runs + 1)), "lr"])
-        if kind == "append":  # the frame of the points and the 14 after it: the worst of each
-            measured = [max(measured[i : i + 15]) for i in range(0, len(measured), 15)]
-        found[kind] = (statistics.median(measured), statistics.quantiles(measured, n=20)[18])
-    found["heap"] = (_heap(page), 0.0)
-    page.close()
-    return found
-
-
-def _heap(page: Page) -> float:
-    """MB of JavaScript objects that are reachable."""
-    session = page.context.new_cdp_session(page)
-    session.send("HeapProfiler.collectGarbage")
-    session.send("Performance.enable")
-    metrics: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
-    return float(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize")) / 1e6

@@ -36,6 +36,8 @@ class Contestant:
         ask: what the page asks for that metric of all runs; returns the bytes on the wire.
         painted: JS, true when the first chart is drawn; None: any canvas with something on it, or any long path.
         note: what is not alike.
+        more: other questions.
+        home: Danlu's own folder.
     """
 
     name: str
@@ -44,12 +46,14 @@ class Contestant:
     painted: str | None = None
     note: str = ""
     more: dict[str, Callable[[], int]] = field(default_factory=dict)
+    home: Path | None = None
 
 
 @contextmanager
-def danlu(runs: int, points: int) -> Iterator[Contestant]:
-    """Danlu, on a home of its own."""
-    kept = _filled("danlu", runs, points, lambda folder: home.fill(folder, runs, points))
+def danlu(runs: int, points: int, *, live: bool = False) -> Iterator[Contestant]:
+    """Danlu, on a home of its own; with `live` its runs are still running."""
+    name = "danlu-live" if live else "danlu"
+    kept = _filled(name, runs, points, lambda folder: home.fill(folder, runs, points, finished=not live))
 
     def prepare(folder: Path) -> None:
         shutil.copytree(kept, folder, dirs_exist_ok=True, copy_function=_link)
@@ -62,10 +66,18 @@ def danlu(runs: int, points: int) -> Iterator[Contestant]:
             query = urlencode([*ids, ("tag", TAG), ("points", points)])
             return _bytes(client, "GET", f"/api/v1/metrics?{query}", headers=accept)
 
-        _until(lambda: client.get(f"/api/v1/metrics?{urlencode([*ids, ('points', 4)])}").json()["settled"])
+        look = f"/api/v1/metrics?{urlencode([*ids, ('tag', TAG), ('points', 4)])}"
+
+        def read() -> bool:
+            answer = client.get(look).json()
+            whole = sum(one["total"] >= points for one in answer["series"]) == runs
+            return whole and (live or bool(answer["settled"]))
+
+        _until(read)
         page = f"{running.url}/compare?{urlencode(ids)}"
         drawn = "() => document.querySelector('.curve[data-drawn]') !== null"
-        yield Contestant(f"Danlu {version('danlu')}", page, ask, drawn, more={"all points": lambda: ask(0)})
+        more = {"all points": lambda: ask(0)}
+        yield Contestant(f"Danlu {version('danlu')}", page, ask, drawn, more=more, home=running.home)
 
 
 @contextmanager

@@ -91,6 +91,14 @@ export function recall(key) {
   }
 }
 
+/** A size for people. */
+export function bytes(size) {
+  if (size < 1024) return `${size} B`;
+  const unit = size < 2 ** 20 ? "KiB" : size < 2 ** 30 ? "MiB" : "GiB";
+  const amount = size / { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[unit];
+  return `${amount.toFixed(amount < 10 ? 1 : 0)} ${unit}`;
+}
+
 /** Offer a file of ours for saving. */
 export function save(name, blob) {
   const url = URL.createObjectURL(blob);

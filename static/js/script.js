@@ -1,11 +1,11 @@
 // <danlu-script>: the code of the new-run page. An editor over the files of an upload or over a script that is typed;
 // what was changed goes with the form as JSON, and the parts that follow it are read again by the server.
 import { CodeEditor } from "./code_editor.js";
-import { afterPaint, make } from "./dom.js";
+import { afterPaint, bytes, make } from "./dom.js";
 import { Draft } from "./draft.js";
 import { FileList } from "./script_files.js";
 import { Follower } from "./script_follow.js";
-import { bytes, itemsOf, takeFile, takeItems, takeList } from "./script_upload.js";
+import { itemsOf, takeFile, takeItems, takeList } from "./script_upload.js";
 
 const MOST = 900_000; // characters; the server takes forms of a megabyte
 const HINT = "# Paste a script here, or drop a .py file, a .zip or a whole folder.\n# Anything that runs as `python train.py` runs here, unchanged.";

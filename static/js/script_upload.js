@@ -1,17 +1,10 @@
 // What was dropped or chosen: a script for the editor, or files that go to the server as a snapshot.
+import { bytes } from "./dom.js";
 import { inside, pack, sift, walk, weight } from "./folder.js";
 
 const SCRIPT = /\.(?:py|sh)$/i;
 const ARCHIVE = /\.(?:zip|tar\.gz|tgz)$/i;
 const IN_EDITOR = 400_000;
-
-/** A size for people. */
-export function bytes(size) {
-  if (size < 1024) return `${size} B`;
-  const unit = size < 2 ** 20 ? "KiB" : size < 2 ** 30 ? "MiB" : "GiB";
-  const amount = size / { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[unit];
-  return `${amount.toFixed(amount < 10 ? 1 : 0)} ${unit}`;
-}
 
 /** What a drop holds; has to be called before the event handler returns. */
 export function itemsOf(transfer) {
