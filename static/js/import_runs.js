@@ -14,14 +14,14 @@ class Import extends HTMLElement {
     this.form = this.querySelector("form");
     this.limit = Number(this.dataset.limit);
     this.chosen = null; // {name, files} of a folder
-    this.part = (name) => this.querySelector(`[data-${name}]`);
+    this.piece = (name) => this.querySelector(`[data-${name}]`);
     this.folder = make("input", { type: "file", webkitdirectory: true, hidden: true, tabIndex: -1, "aria-label": "A folder" });
     this.append(this.folder);
-    this.part("folder").addEventListener("click", () => this.folder.click());
+    this.piece("folder").addEventListener("click", () => this.folder.click());
     this.folder.addEventListener("change", () => this.folder.files.length && this.#chooseFolder());
     this.form.elements.file.addEventListener("change", () => this.#chooseFile());
     this.form.elements.experiment.addEventListener("input", () => (this.typed = true));
-    this.part("stop").addEventListener("click", () => this.abort?.abort());
+    this.piece("stop").addEventListener("click", () => this.abort?.abort());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#import();
@@ -33,7 +33,7 @@ class Import extends HTMLElement {
   #chooseFile() {
     const [file] = this.form.elements.file.files;
     this.chosen = null;
-    this.part("chosen").textContent = "";
+    this.piece("chosen").textContent = "";
     if (file) this.#suggest(EXPORT.test(file.name) ? "" : file.name.replace(ARCHIVE, ""));
   }
 
@@ -46,7 +46,7 @@ class Import extends HTMLElement {
     this.form.elements.file.value = "";
     this.chosen = { name, files };
     const size = files.reduce((sum, { file }) => sum + file.size, 0);
-    this.part("chosen").textContent = `${name}: ${files.length} file${files.length === 1 ? "" : "s"}, ${bytes(size)}`;
+    this.piece("chosen").textContent = `${name}: ${files.length} file${files.length === 1 ? "" : "s"}, ${bytes(size)}`;
     this.#wrong("file", files.length ? "" : `${name} has no event file: its name would have “tfevents” in it.`);
     this.#suggest(whole ? "" : name);
   }
@@ -108,35 +108,37 @@ class Import extends HTMLElement {
   #sent(done, all) {
     const bar = this.querySelector("progress");
     if (done < all) {
-      bar.value = done;
       bar.max = all;
+      bar.value = done;
       this.#told(`${bytes(done)} of ${bytes(all)} sent`);
     } else {
       bar.removeAttribute("value");
-      this.part("stop").hidden = true; // the server goes on by itself from here
+      this.piece("stop").hidden = true; // the server goes on by itself from here
       this.#told("All is sent; the server reads the runs…", true);
     }
   }
 
   /** In words: for the eye at once, for the ear now and then. */
   #told(text, now = false) {
-    this.part("sent").textContent = text;
+    this.piece("sent").textContent = text;
     if (!now && performance.now() - (this.spoken ?? -Infinity) < SPOKEN_MS) return;
     this.spoken = performance.now();
-    this.part("say").textContent = text;
+    this.piece("say").textContent = text;
   }
 
   #busy(yes) {
-    this.part("progress").hidden = !yes;
-    this.part("stop").hidden = !yes;
-    this.part("go").disabled = yes;
+    this.piece("progress").hidden = !yes;
+    this.piece("stop").hidden = !yes;
+    this.piece("go").disabled = yes;
     this.toggleAttribute("aria-busy", yes);
-    if (yes) this.querySelector("progress").removeAttribute("value");
-    else this.part("say").textContent = "";
+    if (yes) {
+      this.querySelector("progress").removeAttribute("value");
+      this.#told("Sending…", true);
+    } else this.piece("say").textContent = "";
   }
 
   #clear() {
-    for (const name of ["refused", "result"]) this.part(name).hidden = true;
+    for (const name of ["refused", "result"]) this.piece(name).hidden = true;
     for (const name of ["file", "experiment", "tag"]) this.#wrong(name, "");
   }
 
@@ -160,9 +162,9 @@ class Import extends HTMLElement {
     const fields = Object.entries(error.fields ?? {}).map(([name, text]) => [name.split(".")[0], text]);
     const known = fields.filter(([name]) => this.form.elements[name]);
     for (const [name, text] of known) this.#wrong(name, text);
-    const banner = this.part("refused");
+    const banner = this.piece("refused");
     banner.textContent = error.name === "AbortError" ? "Stopped: nothing was imported." : error.message;
-    banner.hidden = false;
+    banner.hidden = known.length > 0 && known.length === fields.length; // all of it stands beside the fields
     if (known.length) this.form.elements[known[0][0]].focus();
     if (!this.#seen()) toast(`Nothing was imported. ${error.message}`, "error");
   }
@@ -172,7 +174,7 @@ class Import extends HTMLElement {
     const words = [[added, "added"], [updated, "updated"], [report.unchanged, "here already"]].filter(([count]) => count).map(([count, done]) => `${count} ${done}`);
     const text = words.length ? `Runs: ${words.join(", ")}.` : "There was no run in it.";
     const href = `/experiments/${report.experiment}`;
-    const banner = this.part("result");
+    const banner = this.piece("result");
     banner.replaceChildren(
       make("p", {}, `${text} `, ...(report.experiment ? [make("a", { href }, `Open ${report.experiment}`)] : [])),
       ...(report.notes.length ? [make("details", {}, make("summary", {}, `${report.notes.length} note${report.notes.length === 1 ? "" : "s"}`), make("ul", { class: "small anywhere" }, ...report.notes.map((note) => make("li", {}, note))))] : []),

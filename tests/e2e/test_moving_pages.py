@@ -107,7 +107,11 @@ def test_an_upload_is_stopped_and_one_whose_dialog_is_closed_tells_at_the_end(
     open_import(page)
     page.get_by_label("Archive").set_input_files(archive_of(tmp_path))
     held: list[Route] = []
-    page.route("**/import/upload?*", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/import/upload?*", hold)
     page.locator("[data-go]").click()
     expect(page.locator("[data-go]")).to_be_disabled()
     expect(page.get_by_role("progressbar", name="Upload")).to_be_visible()
@@ -137,7 +141,7 @@ def test_an_experiment_is_exported_and_comes_back(page: Page, rest: Rest, tmp_pa
     archive = tmp_path / "exp-export.zip"
     waiting.value.save_as(archive)
     with zipfile.ZipFile(archive) as found:
-        runs = json.loads(found.read("runs.json"))
+        runs = json.loads(found.read("runs.json"))["runs"]
         assert any(name.startswith("files/") for name in found.namelist())
     assert len(runs) == 6
     expect(page.locator("#toasts")).to_contain_text("has begun")
