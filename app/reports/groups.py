@@ -1,6 +1,7 @@
 """Runs that a view groups, as one curve each: the mean, with a band around it, as static/js/chart_math.js makes them. Pure."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ Json = dict[str, Any]
 Floats = NDArray[np.float64]
 PLACES = 2000
 RESAMPLES = 1000
+COLOURS = 10
 CONFIGURATION = "configuration"
 """Groups by all but the seed."""
 
@@ -25,7 +27,19 @@ def grouped(series: list[Series], runs: dict[int, Json], look: Look) -> list[Cur
     for one in series:
         members.setdefault(_key(runs[one.run], look.group), []).append(one)
     names = _labels([runs[some[0].run] for some in members.values()], look.group)
-    return [_mean(name, some, runs, look) for name, some in zip(names, members.values(), strict=True)]
+    return _apart([_mean(name, some, runs, look) for name, some in zip(names, members.values(), strict=True)])
+
+
+def _apart(curves: list[Curve]) -> list[Curve]:
+    """Each with the colour of its oldest run; with the next free one, or a dash, where another group has that already."""
+    taken: set[tuple[int, int]] = set()
+    found = []
+    for one in curves:
+        ways = [((one.colour + at) % COLOURS, at // COLOURS) for at in range(3 * COLOURS)]
+        colour, dash = next((way for way in ways if way not in taken), ways[0])
+        taken.add((colour, dash))
+        found.append(replace(one, colour=colour, dash=dash))
+    return found
 
 
 def _key(run: Json, group: str) -> str:

@@ -14,7 +14,21 @@ from app.reports.svg import line_chart
 from app.reports.table import Cell, Table, runs_table
 
 Json = dict[str, Any]
-ROW = ("id", "name", "state", "params", "colour", "experiment")
+ROW = (
+    "id",
+    "name",
+    "state",
+    "params",
+    "colour",
+    "experiment",
+    "recipe",
+    "entrypoint",
+    "snapshot",
+    "args",
+    "owner",
+    "seed",
+)
+"""What of a run the charts of the page need: for its name, its colour, and the group that it belongs to."""
 
 
 def page_html(body: str, blocks: list[Filled]) -> str:
@@ -72,11 +86,15 @@ def _frame(shown: Shown, inner: str, origin: str) -> str:
 def _live(shown: Shown) -> str:
     if not shown.runs:
         return '<p class="report-gone">No run matches.</p>'
-    rows = json.dumps([{key: run[key] for key in ROW} for run in shown.runs], ensure_ascii=False)
+    rows = json.dumps([_row(run) for run in shown.runs], ensure_ascii=False)
     return (
         f'<danlu-report-chart data-rows="{escape(rows)}" data-query="{escape(shown.query)}" '
         f'data-tags="{escape(shown.tags)}" data-height="{shown.block.height}"></danlu-report-chart>'
     )
+
+
+def _row(run: Json) -> Json:
+    return {key: run[key] for key in ROW} | {"device": run["resolved_device"] or run["device"]}
 
 
 def _drawn(block: Filled) -> str:

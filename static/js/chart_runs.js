@@ -1,15 +1,19 @@
 // The runs of the charts: which are drawn, what they are called, how they look, which form groups, which still grow.
 import { column, plain } from "./wb_columns.js";
+import { isSeed } from "./wb_configuration.js";
+import { groupsOf } from "./wb_groups.js";
 
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 const GROWING_MS = 20_000; // after its last point a curve is taken to have stopped
 const MOST_DIFFER = 3;
+const COLOURS = 10;
+const LOOKS = 3 * COLOURS; // colours, each in three dashes
 const NAMED = 24; // characters of a param's value in a label
 
 /** `host` is the <danlu-curves>, `state` the workbench's. */
 export class Runs {
   drawn = [];
-  /** Means are drawn: [{key, runs}]; null: each run by itself. */
+  /** Means are drawn: [{key, label, runs}]; null: each run by itself. */
   groups = null;
   /** Another number whenever a line may look different. */
   version = 0;
@@ -35,7 +39,8 @@ export class Runs {
   /** Draw these. */
   show(runs) {
     this.drawn = [...runs];
-    const topics = this.drawn.map((run) => `metrics:${run}`).join(",");
+    // a run that has ended gets no points any more: to follow others, too, the stream would be opened anew with every tick
+    const topics = this.drawn.filter((run) => !ENDED.has(this.#row(run)?.state)).map((run) => `metrics:${run}`).join(",");
     if (this.host.dataset.topics !== topics) this.host.dataset.topics = topics;
     this.#rename();
     this.regroup();
@@ -56,7 +61,7 @@ export class Runs {
     this.#looks.clear();
     const rows = this.drawn.map((run) => this.#row(run)).filter(Boolean);
     const keys = [...new Set(rows.flatMap((row) => Object.keys(row.params)))];
-    const values = (key) => new Set(rows.map((row) => JSON.stringify(row.params[key])));
+    const values = (key) => new Set(rows.map((row) => Object.hasOwn(row.params, key) && JSON.stringify(row.params[key])));
     this.#differ = rows.length > 1 ? keys.filter((key) => values(key).size > 1) : [];
   }
 
@@ -66,27 +71,17 @@ export class Runs {
     this.version += 1;
     this.#looks.clear();
     this.#labels.clear();
-    if (!name || this.drawn.length < 2) {
-      this.groups = null;
-      return;
-    }
-    const by = column(name);
-    const found = new Map();
-    for (const run of this.drawn) {
-      const row = this.#row(run);
-      const value = row ? by.value(row) : undefined;
-      const key = `${by.title} ${value === undefined || value === null ? "none" : plain(value)}`;
-      if (!found.has(key)) found.set(key, []);
-      found.get(key).push(run);
-    }
-    this.groups = [...found].map(([key, runs]) => ({ key, runs }));
+    this.groups = null;
+    if (!name || this.drawn.length < 2) return;
+    const before = name === "configuration" ? "" : `${column(name).title} `;
+    this.groups = groupsOf(this.drawn, (run) => this.#row(run), name).map(({ key, label, ids }) => ({ key: `${name} ${key}`, label: before + label, runs: ids }));
   }
 
   /** Columns that put some of these runs together, but not all of them: [name]. */
   groupable() {
     const rows = this.drawn.map((run) => this.#row(run)).filter(Boolean);
     if (rows.length < 2) return [];
-    const names = ["configuration", ...this.#differ.filter((key) => key !== "seed").map((key) => `params.${key}`), "recipe", "entrypoint", "owner", "experiment", "device"];
+    const names = ["configuration", ...this.#differ.filter((key) => !isSeed(key)).map((key) => `params.${key}`), "recipe", "entrypoint", "owner", "experiment", "device"];
     return names.filter((name) => {
       const by = column(name);
       const count = new Set(rows.map((row) => plain(by.value(row) ?? null))).size;
@@ -96,15 +91,26 @@ export class Runs {
 
   /** How a run or a group is drawn: {colour: 0..9, dash: 0..2}. */
   look(key) {
+    if (this.groups && !this.#looks.size) this.#paintGroups();
     let look = this.#looks.get(key);
     if (!look) {
-      const run = typeof key === "number" ? key : Math.min(...(this.groups?.find((one) => one.key === key)?.runs ?? [0]));
-      look = this.state.colour(run);
-      // what is alone needs no dashes to be told apart
-      if (this.drawn.length === 1 || this.groups) look = { ...look, dash: 0 };
+      look = this.state.colour(typeof key === "number" ? key : 0);
+      if (this.drawn.length === 1) look = { ...look, dash: 0 }; // what is alone needs no dashes to be told apart
       this.#looks.set(key, look);
     }
     return look;
+  }
+
+  /** A group has the colour of its oldest run; the next free one, or a dash, where another group has that already. */
+  #paintGroups() {
+    const taken = new Set();
+    for (const { key, runs } of this.groups) {
+      const { colour } = this.state.colour(Math.min(...runs));
+      const ways = Array.from({ length: LOOKS }, (_, at) => ({ colour: (colour + at) % COLOURS, dash: Math.floor(at / COLOURS) }));
+      const look = ways.find((one) => !taken.has(JSON.stringify(one))) ?? ways[0];
+      taken.add(JSON.stringify(look));
+      this.#looks.set(key, look);
+    }
   }
 
   /** What a run or a group is called: its name, and what it has that others do not. */
@@ -116,23 +122,14 @@ export class Runs {
 
   /** The label's parts: name, then differing params. */
   parts(key) {
-    if (typeof key !== "number") return this.#partsOfGroup(key);
+    if (typeof key !== "number") return [this.groups?.find((one) => one.key === key)?.label ?? key];
     const name = this.given[key] ?? (this.#row(key) ? `${this.#row(key).name || "Run"} #${key}` : (this.#names.get(key) ?? `Run ${key}`));
     return [name, ...this.#params(this.#row(key), this.#differ)];
   }
 
-  #partsOfGroup(key) {
-    const group = this.groups?.find((one) => one.key === key);
-    if (this.state.get("group") !== "configuration" || !group) return [key];
-    // the whole configuration is long; what differs between them is what one wants to read
-    const differ = this.#differ.filter((name) => name !== "seed");
-    const params = this.#params(this.#row(group.runs[0]), differ, 6);
-    return params.length ? params : [`${group.runs.length} runs`];
-  }
-
-  #params(row, keys, most = MOST_DIFFER) {
+  #params(row, keys) {
     if (!row) return [];
-    return keys.filter((key) => key in row.params).slice(0, most).map((key) => `${key} ${plain(row.params[key]).slice(0, NAMED)}`);
+    return keys.filter((key) => Object.hasOwn(row.params, key)).slice(0, MOST_DIFFER).map((key) => `${key} ${plain(row.params[key]).slice(0, NAMED)}`);
   }
 
   /** Entries of the legend: what is drawn, and what was hidden of it. */

@@ -16,7 +16,7 @@ export class FixedState {
       if (value !== undefined) this.#values[key] = value;
     }
     Object.assign(this.#values, more);
-    const byId = new Map(rows.map((row) => [row.id, row]));
+    const byId = new Map(rows.map((row) => [row.id, { tags: [], metrics: {}, ...row }])); // a view may group by any column
     const ids = [...byId.keys()];
     this.scope = { runs: ids };
     this.rows = {

@@ -1,128 +1,36 @@
-// Runs of one configuration: what is grouped for bands, and what counts as a seed. Pure functions on rows.
+// Runs that are alike in a column, put together: the lines of the grouped table and the means of the charts. Pure.
 import { column, plain } from "./wb_columns.js";
-
-/** Params that are a seed by their name; app/compare/configuration.py has the same ones. */
-const SEEDS = new Set(["seed", "random_seed", "rng_seed", "manual_seed", "global_seed"]);
-
-/** Is this param a seed? `trainer.seed` and `random-seed` are, too. */
-export function isSeed(key) {
-  return SEEDS.has(key.split(".").at(-1).toLowerCase().replaceAll("-", "_"));
-}
-
-/** The seed that a run trained with: its param's, its command line's, or else the run's own. */
-export function seedOf(row) {
-  const key = Object.keys(row.params).find(isSeed);
-  if (key !== undefined) return row.params[key];
-  for (const words of [row.args ?? [], row.entrypoint?.split(" ") ?? []]) {
-    const at = seedWord(words);
-    if (at) return words[at.word].slice(at.from);
-  }
-  return row.seed;
-}
-
-/** A command line with another seed; null where it has none. */
-export function withSeed(args, seed) {
-  const at = seedWord(args);
-  return at && args.map((word, place) => (place === at.word ? word.slice(0, at.from) + seed : word));
-}
-
-/** Where the value of the seed stands in a command line: which word, and from which character on. */
-function seedWord(args) {
-  for (const [at, word] of args.entries()) {
-    const equals = word.indexOf("=");
-    const name = (equals < 0 ? word : word.slice(0, equals)).replace(/^[-+]+/, "");
-    if (!isSeed(name)) continue;
-    if (equals >= 0) return { word: at, from: equals + 1 };
-    if (word.startsWith("-") && at + 1 < args.length) return { word: at + 1, from: 0 };
-  }
-  return null;
-}
-
-/** The same text for two runs that differ in nothing but the seed. A run of which nothing is known stands alone. */
-export function configurationOf(row) {
-  const unknown = !row.recipe && !row.snapshot && !Object.keys(row.params).length;
-  if (unknown) return JSON.stringify([row.id]);
-  const params = Object.keys(row.params).filter((key) => !isSeed(key)).sort().map((key) => [key, canonical(row.params[key])]);
-  return JSON.stringify([row.recipe, row.snapshot ?? null, commandOf(row), seedless(row.args ?? []), params]);
-}
+import { labelsOf } from "./wb_configuration.js";
 
 /**
- * Groups of runs, in the order of their first rows; also those of one run.
- * @param {object[]} rows as the store of a workbench has them
- * @param {string} [by] a column whose equal values are one group; "": the configuration, all but the seed
- * @returns {{key: string, label: string, ids: number[], seeds: any[]}[]} `label` says what tells the group from the
- *   others; `seeds` follows `ids`
+ * Groups of runs, in the order of their first ones; also those of one run.
+ * @param {number[]} ids
+ * @param {(id: number) => object|undefined} rowOf a run of which nothing is known belongs to "none"
+ * @param {string} by name of a column whose equal values are one group; "configuration": all but the seed
+ * @returns {{key: string, label: string, ids: number[]}[]} `key` tells a group from the others and is the same as long as
+ *   its value is; `label` is for people
  */
-export function groupsOf(rows, by = "") {
+export function groupsOf(ids, rowOf, by) {
+  const { value } = column(by);
   const groups = new Map();
-  const value = by ? column(by).value : null;
-  for (const row of rows) {
-    const key = by ? `${by}=${plain(value(row) ?? null)}` : configurationOf(row);
-    if (!groups.has(key)) groups.set(key, { key, rows: [] });
-    groups.get(key).rows.push(row);
+  for (const id of ids) {
+    const row = rowOf(id);
+    const key = labelOf(row && value(row));
+    if (!groups.has(key)) groups.set(key, { key, label: key, ids: [] });
+    groups.get(key).ids.push(id);
   }
-  const all = [...groups.values()];
-  const labels = by ? all.map(({ rows: [row] }) => `${column(by).title} ${shown(value(row))}`) : labelsOf(all.map(({ rows: [row] }) => row));
-  return all.map(({ key, rows: some }, at) => ({ key, label: labels[at], ids: some.map(({ id }) => id), seeds: some.map(seedOf) }));
+  const found = [...groups.values()];
+  if (by === "configuration") name(found, rowOf);
+  return found;
 }
 
-/**
- * What tells configurations from each other: "lr 0.1 · width 64"; what they execute where nothing does. Params count
- * among runs of the same code only.
- */
-export function labelsOf(rows) {
-  const code = rows.map((row) => row.recipe ?? commandOf(row) ?? row.name);
-  const kin = new Map();
-  rows.forEach((row, at) => {
-    if (!kin.has(code[at])) kin.set(code[at], []);
-    kin.get(code[at]).push(row);
-  });
-  const differing = new Map([...kin].map(([what, some]) => [what, aboutOf(some)]));
-  return rows.map((row, at) => {
-    const { keys, words, snapshots } = differing.get(code[at]);
-    const parts = keys.filter((key) => key in row.params).map((key) => `${key} ${shown(row.params[key])}`);
-    if (kin.size > 1 || !parts.length) parts.unshift(code[at]);
-    if (words && row.args?.length) parts.push(seedless(row.args).join(" "));
-    if (snapshots && row.snapshot) parts.push(`code ${row.snapshot.slice(0, 7)}`);
-    return parts.join(" · ");
-  });
+/** A whole configuration is long; what tells it from the others is what one wants to read. */
+function name(groups, rowOf) {
+  const told = groups.filter((one) => rowOf(one.ids[0]));
+  labelsOf(told.map((one) => rowOf(one.ids[0]))).forEach((label, at) => (told[at].label = label));
 }
 
-/** In what runs of the same code differ: params, else words of the command line; and whether in the code itself. */
-function aboutOf(rows) {
-  const several = (values) => new Set(values.map((value) => JSON.stringify(canonical(value ?? null)))).size > 1;
-  const all = [...new Set(rows.flatMap((row) => Object.keys(row.params)))].filter((key) => !isSeed(key));
-  const keys = all.filter((key) => several(rows.map((row) => row.params[key])));
-  const words = !keys.length && several(rows.map((row) => seedless(row.args ?? [])));
-  return { keys, words, snapshots: several(rows.map((row) => row.snapshot)) };
-}
-
-/** What is run; a command line for the shell without its seed. */
-function commandOf(row) {
-  return row.entrypoint && seedless(row.entrypoint.split(" ")).join(" ");
-}
-
-/** A command line without its seed: --seed 3, --seed=3 and seed=3 are left out. */
-function seedless(args) {
-  const left = [];
-  for (let at = 0; at < args.length; at++) {
-    const [name, value] = args[at].split("=", 2);
-    const bare = name.replace(/^[-+]+/, "");
-    if (!isSeed(bare) || (value === undefined && !name.startsWith("-"))) left.push(args[at]);
-    else if (value === undefined) at += 1; // its value is the next word
-  }
-  return left;
-}
-
-/** The same value with the keys of objects in order. */
-function canonical(value) {
-  if (Array.isArray(value)) return value.map(canonical);
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, canonical(value[key])]));
-}
-
-function shown(value) {
-  if (value === null || value === undefined) return "none";
-  const text = plain(value);
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+/** What a value of a group is called. */
+export function labelOf(value) {
+  return value === null || value === undefined ? "none" : plain(value);
 }

@@ -94,7 +94,7 @@ function grouping(table, anchor) {
   const differ = [...(table.differ ?? [])];
   const rest = [...params.keys()].map((key) => `params.${key}`).filter((name) => !differ.includes(name));
   menu(anchor, [["No groups", () => set(""), { checked: !by }], null, ...differ.map(item), ...(differ.length && rest.length ? [null] : []), ...rest.map(item),
-    null, ...["recipe", "state", "owner", "sweep", "device"].map(item)], "Group by");
+    null, ["All but the seed", () => set("configuration"), { checked: by === "configuration" }], ...["recipe", "state", "owner", "sweep", "device"].map(item)], "Group by");
 }
 
 /** Choose and order columns. */

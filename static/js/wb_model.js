@@ -1,5 +1,6 @@
 // What the run table shows: which columns, and its lines, grouped or not. Pure functions on rows; nothing here touches the page.
-import { column, compareBy, metricColumn, numeric, plain, sortKeys } from "./wb_columns.js";
+import { column, inOrder, metricColumn, numeric, sortKeys } from "./wb_columns.js";
+import { groupsOf } from "./wb_groups.js";
 
 const MAX_METRICS = 3;
 const MAX_PARAMS = 6;
@@ -83,48 +84,31 @@ function varies(rows, one) {
 }
 
 /**
- * The lines of the table: {row} or {group, ids, stats, open}.
+ * The lines of the table: {id, level?} or {group, label, ids, open}.
  * @param {object} rows the store
  * @param {string} group column to group by, or ""
- * @param {Set<string>} open labels of the groups that show their runs
+ * @param {Set<string>} open keys of the groups that show their runs
  * @param {string} sort
  */
 export function linesOf(rows, group, open, sort) {
   if (!group) return rows.ids.map((id) => ({ id }));
-  const by = column(group);
-  const groups = new Map();
-  for (const id of rows.ids) {
-    const label = labelOf(by.value(rows.get(id)));
-    if (!groups.has(label)) groups.set(label, []);
-    groups.get(label).push(id);
-  }
-  const all = [...groups].map(([label, ids]) => ({ group: label, ids, value: by.value(rows.get(ids[0])), open: open.has(label) }));
-  all.sort(compareGroups(rows, group, sort));
-  return all.flatMap((one) => (one.open ? [one, ...one.ids.map((id) => ({ id, level: 2 }))] : [one]));
-}
-
-/** What a group is called. */
-export function labelOf(value) {
-  return value === null || value === undefined ? "none" : plain(value);
+  const all = groupsOf(rows.ids, (id) => rows.get(id), group).map(({ key, label, ids }) => ({ group: key, label, ids, open: open.has(key) }));
+  return sorted(all, rows, group, sort).flatMap((one) => (one.open ? [one, ...one.ids.map((id) => ({ id, level: 2 }))] : [one]));
 }
 
 /** Groups by the mean of the column that sorts, or by their own value. */
-function compareGroups(rows, group, sort) {
+function sorted(groups, rows, group, sort) {
   const [key] = sortKeys(sort);
   const by = key && column(key.name);
   if (!by || !numeric(by) || key.name === group || key.name === "id") {
-    const order = compareBy(key?.name === group ? sort : group);
-    return (a, b) => order(rows.get(a.ids[0]), rows.get(b.ids[0]));
+    return inOrder(groups.map((one) => rows.get(one.ids[0])), key?.name === group ? sort : group).map((place) => groups[place]);
   }
-  const mean = new Map();
-  const of = (one) => {
-    if (!mean.has(one)) mean.set(one, summarise(one.ids.map((id) => by.value(rows.get(id))))?.mean ?? null);
-    return mean.get(one);
-  };
-  return (a, b) => {
-    if (of(a) === null || of(b) === null) return (of(a) === null) - (of(b) === null);
-    return key.down ? of(b) - of(a) : of(a) - of(b);
-  };
+  const means = new Map(groups.map((one) => [one, summarise(one.ids.map((id) => by.value(rows.get(id))))?.mean ?? null]));
+  return groups.sort((one, other) => {
+    const [a, b] = [means.get(one), means.get(other)];
+    if (a === null || b === null) return (a === null) - (b === null);
+    return key.down ? b - a : a - b;
+  });
 }
 
 /**

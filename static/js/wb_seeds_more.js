@@ -1,7 +1,7 @@
 // More seeds of a group: clones of its newest run with seeds that none of it has had, and a way back.
 import { make } from "./dom.js";
 import { ask, toast } from "./toast.js";
-import { configurationOf, seedOf, withSeed } from "./wb_groups.js";
+import { configurationOf, seedOf, withSeed } from "./wb_configuration.js";
 
 /**
  * Queue clones of a group with new seeds, and offer to cancel them.

@@ -1,4 +1,4 @@
-"""When two runs are the same configuration: equal in all but the seed. Pure functions; static/js/wb_groups.js agrees."""
+"""When two runs are the same configuration: equal in all but the seed. Pure functions; static/js/wb_configuration.js agrees."""
 
 import hashlib
 import json

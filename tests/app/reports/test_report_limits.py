@@ -162,3 +162,10 @@ def test_configurations_are_groups_too() -> None:
     some = [series(number, [0], [float(number)]) for number in runs]
     found = grouped(some, runs, Look(group="configuration"))
     assert [(one.label, one.y) for one in found] == [("lr 0.1 (n = 2)", [1.5]), ("lr 0.2 (n = 1)", [3.0])]
+
+
+def test_groups_are_told_apart_where_their_oldest_runs_have_the_same_colour() -> None:
+    runs = {number: run(number, params={"lr": number}) for number in (1, 11, 21, 2)}
+    some = [series(number, [0], [1.0]) for number in runs]
+    found = grouped(some, runs, Look(group="params.lr"))
+    assert [(one.colour, one.dash) for one in found] == [(1, 0), (2, 0), (3, 0), (4, 0)]
