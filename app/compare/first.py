@@ -1,6 +1,6 @@
 """What a workbench fetches first, so that its page can ask for it before the modules that will fetch it are there.
 
-The addresses are those of `wb_rows.js` and of `firstUrl` in `chart_store.js`, to the letter: a browser gives an answer to
+The addresses are those of `wb_rows.js` and of `firstUrl` in `chart_ask.js`, to the letter: a browser gives an answer to
 the fetch that has the same address, and complains about one that nobody took.
 """
 

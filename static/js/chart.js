@@ -1,8 +1,7 @@
 // <danlu-curves run="12"> (perhaps with its colour="3") or run="12,13": every scalar tag of these runs, one card per tag, in sections by prefix. Inside of a
 // workbench, `curves.state = state` before it is on the page, and `curves.show(runs)` later. `el.state()` tells tests what is shown.
-import { SeriesStore } from "./chart_data.js";
 import { Alone, described } from "./chart_alone.js";
-import { Card } from "./chart_card.js";
+import { Cards } from "./chart_cards.js";
 import { Feed } from "./chart_feed.js";
 import { Full } from "./chart_full.js";
 import { Legend } from "./chart_legend.js";
@@ -13,6 +12,7 @@ import { readTheme } from "./chart_plot.js";
 import { Pointer } from "./chart_pointer.js";
 import { Runs } from "./chart_runs.js";
 import { Sections } from "./chart_sections.js";
+import { SeriesStore } from "./chart_store.js";
 import { Tip } from "./chart_tip.js";
 import { toolBar } from "./chart_tools.js";
 import { View } from "./chart_view.js";
@@ -20,13 +20,11 @@ import { hurry } from "./chart_frames.js";
 import { afterPaint, keepInside, make } from "./dom.js";
 import { State } from "./wb_state.js";
 
-const DRAW_MS = 6; // of a frame
-
 class Curves extends HTMLElement {
   connectedCallback() {
     this.abort = new AbortController();
     const { signal } = this.abort;
-    this.cards = new Map();
+    this.cards = new Cards(this);
     this.own = !this.bench;
     this.bench ??= new State({ runs: [] });
     if (this.own && this.hasAttribute("colour")) this.bench.paint(Number(this.getAttribute("run")), Number(this.getAttribute("colour")));
@@ -53,9 +51,7 @@ class Curves extends HTMLElement {
     this.view.stop();
     if (this.own) this.bench.stop();
     this.keeper.disconnect();
-    cancelAnimationFrame(this.frameRequest);
-    for (const card of this.cards.values()) card.remove();
-    this.cards.clear();
+    this.cards.stop();
   }
 
   /** What the island shows, for tests. */
@@ -99,6 +95,23 @@ class Curves extends HTMLElement {
       this.#start();
     }
     this.#redraw();
+  }
+
+  /** These runs are gone: nothing is asked of them any more. */
+  forget(runs) {
+    const gone = this.store.runs.filter((run) => runs.includes(run));
+    if (!gone.length) return;
+    this.store.drop(gone);
+    this.previous?.drop(gone);
+    this.runs.show(this.runs.drawn.filter((run) => !gone.includes(run)));
+    this.#start(); // what is on its way would be refused
+    this.#redraw();
+  }
+
+  /** Nobody looks: what comes by the stream is kept, but nothing is fetched before somebody does again. */
+  rest(on) {
+    this.resting = on;
+    if (!on) this.feed?.resume();
   }
 
   /** Names, params or colours of runs are others. */
@@ -156,7 +169,7 @@ class Curves extends HTMLElement {
     if (this.glowing === key && this.glowOnly === only) return;
     this.glowing = key;
     this.glowOnly = only;
-    for (const card of this.inSight()) card.plot?.glow(!only || only === card ? key : null);
+    for (const card of this.cards.inSight()) card.plot?.glow(!only || only === card ? key : null);
     this.legendView.mark(key);
   }
 
@@ -171,11 +184,11 @@ class Curves extends HTMLElement {
     this.legendView.refresh();
     if (none) this.message.none(this.store.runs.length, this.hasAttribute("ended") || this.runs.ended);
     else this.message.clear();
-    for (const card of this.inSight()) if (!tags.length || tags.includes(card.tag)) card.touch();
+    for (const card of this.cards.inSight()) if (!tags.length || tags.includes(card.tag)) card.touch();
     this.full.follow();
-    this.drawSoon();
+    this.cards.drawSoon();
     if (none) this.#ready();
-    else this.#readyWhenLoaded();
+    else this.readyWhenLoaded();
   }
 
   /** Say what is waited for; null: nothing any more. */
@@ -193,57 +206,6 @@ class Curves extends HTMLElement {
   /** Speak to screen readers, not more often than keys are pressed. */
   say(text) {
     this.spoken.textContent = text;
-  }
-
-  /** Cards that are on the page, the full screen's included. */
-  inSight() {
-    return this.full?.card ? [...this.cards.values(), this.full.card] : [...this.cards.values()];
-  }
-
-  /** Draw what is dirty with the next frames. */
-  drawSoon() {
-    this.frameRequest ||= requestAnimationFrame((now) => {
-      this.frameRequest = 0;
-      for (const card of this.inSight()) {
-        card.draw();
-        if (performance.now() - now > DRAW_MS) return this.drawSoon();
-      }
-    });
-  }
-
-  /** The card of a tag, made when it is needed. */
-  card(tag, title) {
-    let card = this.cards.get(tag);
-    if (!card) {
-      card = new Card(tag, this, { title });
-      this.cards.set(tag, card);
-      this.fresh = true;
-    } else if (card.title.textContent !== title) card.title.firstChild.textContent = title;
-    return card;
-  }
-
-  /** Take a card off the page. */
-  drop(card) {
-    if (this.pointer.card === card) this.pointer.leave();
-    this.cards.delete(card.tag);
-    card.remove();
-  }
-
-  /** Which cards are on the page may have changed. */
-  seen() {
-    for (const card of this.cards.values()) {
-      card.resize();
-      if (!card.asked) this.need(card);
-    }
-    this.drawSoon();
-    this.#readyWhenLoaded();
-  }
-
-  /** This card needs its series. */
-  need(card) {
-    card.asked = true;
-    if (this.store.runs.length && (card.stale || !this.store.loaded(card.tag) || this.view.zoom)) this.feed.want(card.tag);
-    if (this.view.of(card.tag).alone) this.alone.want(card);
   }
 
   openMenu(card) {
@@ -286,15 +248,13 @@ class Curves extends HTMLElement {
 
   #themed() {
     this.theme = readTheme(this);
-    for (const card of this.inSight()) card.touch(true);
-    this.drawSoon();
+    this.cards.redraw(true);
   }
 
   #redraw() {
-    for (const card of this.inSight()) card.touch();
+    this.cards.redraw();
     this.bar.refresh();
     this.legendView.refresh();
-    this.drawSoon();
   }
 
   #viewed(what) {
@@ -305,7 +265,7 @@ class Curves extends HTMLElement {
     if (what === "look") this.sections.arrange(); // one may be wide now
     if (what === "runs") this.runs.regroup();
     if (what === "zoom") hurry();
-    for (const card of this.inSight()) if (what !== "place") this.need(card);
+    for (const card of this.cards.inSight()) if (what !== "place") this.cards.need(card);
     this.pointer.leave();
     this.#redraw();
   }
@@ -313,7 +273,7 @@ class Curves extends HTMLElement {
   // parts
 
   /** Ready is what has everything that is in sight. */
-  #readyWhenLoaded() {
+  readyWhenLoaded() {
     const all = [...this.cards.values()];
     if (all.length > 0 && all.every((card) => this.store.loaded(card.tag))) {
       this.previous = null;

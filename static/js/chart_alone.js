@@ -32,7 +32,7 @@ export class Alone {
       console.error(error); // what is here is drawn, only coarser
     }
     card.touch();
-    this.board.drawSoon();
+    this.board.cards.drawSoon();
   }
 }
 
@@ -40,7 +40,7 @@ export class Alone {
 export function described(board) {
   const { view } = board;
   const { axis, smoothing, kernel, zoom, pins, filter, band } = view;
-  const cards = board.inSight();
+  const cards = board.cards.inSight();
   const each = (cards, value) => Object.fromEntries(cards.map((card) => [card.tag, value(card)]));
   const placed = cards.filter((card) => card.plot?.x);
   return {

@@ -177,7 +177,7 @@ export class Card {
   /** The card got another size. */
   resize() {
     const size = `${this.area.clientWidth} ${this.area.clientHeight}`;
-    if (this.plot && this.size !== undefined && this.size !== size) this.plot.refresh();
+    if (this.plot?.waits || (this.plot && this.size !== undefined && this.size !== size)) this.plot.refresh();
     this.size = size;
   }
 

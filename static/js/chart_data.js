@@ -1,5 +1,4 @@
 // Series: pure functions on them. chart_store.js holds them, chart_feed.js says when to fetch what.
-export { SeriesStore } from "./chart_store.js";
 
 /**
  * A series never changes, except that points are appended: another object with the *same* arrays, grown, is the same
@@ -40,35 +39,6 @@ export function tagFilter(text) {
   }
   const lower = wanted.toLowerCase();
   return (tag) => tag.toLowerCase().includes(lower);
-}
-
-/**
- * Debiased exponential moving average. The weight counts steps, not points: thinning and zooming leave the curve as it is.
- * @param {(number|null)[]} y gaps stay gaps and do not count
- * @param {number[]} step
- * @param {number} weight 0 (raw) to 0.99
- * @param {number} spacing steps between two points before thinning
- * @returns {(number|null)[]}
- */
-export function smooth(y, step, weight, spacing) {
-  if (!weight) return y;
-  const out = new Array(y.length);
-  let sum = 0;
-  let mass = 0;
-  let before = step[0] - spacing;
-  for (let i = 0; i < y.length; i++) {
-    const value = y[i];
-    if (value === null) {
-      out[i] = null;
-      continue;
-    }
-    const keep = weight ** Math.max(1e-9, (step[i] - before) / spacing);
-    before = step[i];
-    sum = sum * keep + value * (1 - keep);
-    mass = mass * keep + (1 - keep);
-    out[i] = sum / mass;
-  }
-  return out;
 }
 
 /** Steps between two points of a series before it was thinned. */

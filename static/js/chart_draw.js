@@ -7,6 +7,7 @@ export const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sa
 const GHOST = 0.25;
 const BAND = 0.16;
 const MARK = 4;
+const DOT = 0.75; // what the radius of a point that stands alone is more than a line's width
 const MANY = 12; // more lines than these are thin
 const PIECE = 4; // lines of one kind between two looks at the clock
 
@@ -141,7 +142,7 @@ export function strokeLine(pen, xs, ys, { x, y, box }, width, start = 0) {
   trace.end();
   pen.stroke();
   if (piece === 1 && start === 0) dots.push([lastX, lastY]);
-  if (dots.length) drawDots(pen, dots, Math.max(1.6, width));
+  if (dots.length) drawDots(pen, dots, width + DOT);
   return segments;
 }
 

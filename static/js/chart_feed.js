@@ -1,6 +1,6 @@
 // When to fetch what: the tags with the first series, then the series of the cards in sight, all in one request; what came
 // since when points came; and the zoomed range in full when the zoom rests.
-import { POINTS } from "./chart_store.js";
+import { POINTS } from "./chart_ask.js";
 
 const GATHER_MS = 20; // cards that come into sight together are fetched together
 const QUIET_MS = 1500; // after the last live point …
@@ -59,10 +59,17 @@ export class Feed {
   refresh() {
     this.since = null;
     clearTimeout(this.again);
+    this.missed = Boolean(this.board.resting);
+    if (this.missed) return;
     for (const card of this.board.cards.values()) {
       card.stale = true;
       if (card.visible) this.want(card.tag);
     }
+  }
+
+  /** Somebody looks again. */
+  resume() {
+    if (this.missed) this.refresh();
   }
 
   async #fetch() {

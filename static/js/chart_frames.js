@@ -11,7 +11,7 @@ let busyUntil = 0;
 let settle = 0;
 const settled = new Set();
 
-/** Draw this with the next frames. @param {{begin: () => Iterator<number>|null, done: () => void, stretch: () => void}} plot */
+/** Draw this with the next frames. @param {{begin: () => Iterator<number>|null, small: boolean, done: () => void, stretch: () => void}} plot */
 export function schedule(plot) {
   plot.job = null;
   jobs.add(plot);
@@ -45,6 +45,16 @@ export function refineLater(plot) {
   }, SETTLED_MS + 30);
 }
 
+/** The next piece of a plot. */
+function step(plot) {
+  const piece = plot.job.next(0);
+  if (piece.done) {
+    jobs.delete(plot);
+    plot.done();
+  }
+  return piece;
+}
+
 function frame() {
   request = 0;
   const started = performance.now();
@@ -56,20 +66,15 @@ function frame() {
     // all of them get their axes first: what is shown stays in step
     plot.job = plot.begin();
     if (!plot.job) jobs.delete(plot);
+    else if (plot.small) while (!step(plot).done);
     if (performance.now() - started > most) break;
   }
   for (const plot of jobs) {
     if (!plot.job) break;
-    while (left > 0 && performance.now() - started < most) {
-      const { value, done } = plot.job.next(0);
-      left -= value ?? 0;
-      if (done) {
-        jobs.delete(plot);
-        plot.done();
-        break;
-      }
-    }
-    if (jobs.has(plot)) break;
+    // a piece in each frame in any case: on a slow machine the axes alone take the time, and lines would never come
+    do left -= step(plot).value ?? 0;
+    while (plot.job && left > 0 && performance.now() - started < most);
+    if (plot.job || left <= 0 || performance.now() - started >= most) break;
   }
   for (const plot of jobs) if (plot.job) plot.stretch();
   if (jobs.size) request ||= requestAnimationFrame(frame);

@@ -42,8 +42,8 @@ export class Full {
     this.legendPlace.append(this.board.legendElement); // the page's own comes along
     this.dialog.append(this.board.tip.element);
     this.card.area.focus();
-    this.board.need(this.card);
-    this.board.drawSoon();
+    this.board.cards.need(this.card);
+    this.board.cards.drawSoon();
   }
 
   #closed() {

@@ -64,18 +64,3 @@ function merged(name, group, members, kind) {
 export function grownFrom(before, now) {
   return before !== undefined && before.key === now.key && before.xs === now.xs && before.ys === now.ys && before.raw === now.raw && !now.band;
 }
-
-/**
- * Least and greatest x of some lines.
- * @returns {[number, number]} [Infinity, -Infinity] where there is none
- */
-export function extentX(lines, log) {
-  let [low, high] = [Infinity, -Infinity];
-  for (const { xs } of lines) {
-    const first = log ? xs.find((x) => x > 0) : xs[0];
-    if (first === undefined) continue;
-    low = Math.min(low, first);
-    high = Math.max(high, xs[xs.length - 1]);
-  }
-  return [low, high];
-}

@@ -11,6 +11,7 @@ export class Live {
     this.board = board;
     document.body.addEventListener("danlu:metrics", ({ detail }) => this.#heard(detail), { signal });
     document.body.addEventListener("danlu:run", ({ detail }) => this.#ran(detail), { signal });
+    document.body.addEventListener("danlu:gone", ({ detail }) => board.forget([detail.run]), { signal });
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
@@ -21,18 +22,18 @@ export class Live {
     if (gone) {
       store.forget(run, gone);
       sections.arrange(store.names());
-      for (const card of board.inSight()) if (gone.includes(card.tag)) card.touch();
+      for (const card of board.cards.inSight()) if (gone.includes(card.tag)) card.touch();
     }
     const touched = new Set(store.hear(run, tags));
     if (!touched.size) return;
     board.runs.heard();
     if (store.names().length !== sections.counts.all) board.arrived([...touched]);
-    for (const card of board.inSight()) if (touched.has(card.tag)) card.touch();
+    for (const card of board.cards.inSight()) if (touched.has(card.tag)) card.touch();
     board.message.clear();
     this.#timer ||= setTimeout(() => {
       this.#timer = 0;
       if (!hurried()) hurry();
-      board.drawSoon();
+      board.cards.drawSoon();
     }, DRAW_MS);
     board.feed.stir();
   }

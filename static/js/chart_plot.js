@@ -1,8 +1,8 @@
 // One plot: a canvas for grid and axes, one for the lines, one on top for what follows the pointer.
 import { drawFrame, drawLines, drawTails, DASHES, FONT, strokeLine, widthOf } from "./chart_draw.js";
 import { hurried, refineLater, schedule, unschedule } from "./chart_frames.js";
-import { extentX, grownFrom } from "./chart_lines.js";
-import { lowerBound, quantile } from "./chart_math.js";
+import { extentX, extentY } from "./chart_extent.js";
+import { grownFrom } from "./chart_lines.js";
 import { Scale, ticksOf, xRange, yRange } from "./chart_scale.js";
 import { make, seen } from "./dom.js";
 
@@ -11,7 +11,7 @@ const RIGHT = 14;
 const BOTTOM = 26;
 const HEAVY = 20_000; // points; below, there is nothing to be quick about
 const LONG = 400; // points of a line
-const SAMPLE = 6000; // values are enough to know which are outliers
+const SMALL = 2000; // points that are drawn with their axes, in the same frame
 
 /** Colours as the theme has them now. @param {Element} element */
 export function readTheme(element) {
@@ -30,6 +30,8 @@ export function readTheme(element) {
 /** A plot in `host`, whose size it has. */
 export class Plot {
   job = null;
+  /** It was to be drawn while it had no size. */
+  waits = false;
   lines = [];
   x = null;
   y = null;
@@ -41,6 +43,8 @@ export class Plot {
   #hidden = document.createElement("canvas"); // lines are finished here, then shown all at once
   #shown = null; // how the lines that can be seen were drawn: {x, y, box, lines, counts, look}
   #look = "";
+  #begun = null; // what is being drawn: {lines, counts}; points may come meanwhile
+  #more = false;
 
   /** @param {HTMLElement} host @param {{look: Function, looks: () => number, theme: () => object, grows: () => boolean, drawn?: () => void}} context */
   constructor(host, context) {
@@ -57,10 +61,13 @@ export class Plot {
    * @param {object} shown see `View.of`
    */
   set(lines, shown) {
+    const look = `${shown.logX} ${shown.logY} ${shown.axis} ${this.context.looks()}`;
+    const grown = this.job && look === this.#look && shown.zoom === this.how.zoom && isGrown(this.#begun.lines, lines);
     this.lines = lines;
     this.how = shown;
-    this.#look = `${shown.logX} ${shown.logY} ${shown.axis} ${this.context.looks()}`;
-    schedule(this);
+    this.#look = look;
+    if (grown) this.#more = true; // what is being drawn gets done first; begun anew with every point it would never be
+    else schedule(this);
   }
 
   /** Draw everything anew: the theme or the size is another. */
@@ -78,7 +85,8 @@ export class Plot {
   /** Called by the frames: axes at once, the lines piece by piece; null: all is done. */
   begin() {
     const { clientWidth: width, clientHeight: height } = this.host;
-    if (!width) return null;
+    this.waits = !width; // out of sight, in a pane that is not shown; the card draws it when it is seen again
+    if (this.waits) return null;
     this.theme = this.context.theme();
     this.#measure(width, height);
     this.look = this.context.look;
@@ -88,23 +96,27 @@ export class Plot {
       return null;
     }
     const points = this.lines.reduce((sum, line) => sum + line.xs.length, 0);
+    this.small = points <= SMALL;
     this.fast = hurried() && points > HEAVY;
+    this.#begun = { lines: this.lines, counts: counts(this.lines) };
+    this.#more = false;
     const pen = this.#pen(this.#hidden, this.fast ? 1 : ratio());
     return this.#draw(pen);
   }
 
   *#draw(pen) {
-    return yield* drawLines(pen, this.lines, this, { fast: this.fast });
+    return yield* drawLines(pen, this.#begun.lines, this, { fast: this.fast });
   }
 
   /** Called by the frames when all lines are drawn. */
   done() {
     const { box } = this;
     const context = this.#pen(this.#front, ratio());
-    if (this.stretched) this.#front.style.transform = "";
-    this.stretched = false;
+    this.#unstretch();
     context.drawImage(this.#hidden, 0, 0, box.width, box.height);
-    this.#shown = { x: this.x, y: this.y, box, lines: this.lines, counts: counts(this.lines), look: this.#look };
+    this.#shown = { x: this.x, y: this.y, box, ...this.#begun, look: this.#look };
+    this.job = null;
+    if (this.#more) schedule(this);
     if (this.fast) refineLater(this);
     this.glow(this.glowing ?? null);
     this.context.drawn?.();
@@ -172,7 +184,7 @@ export class Plot {
     this.y = new Scale(ys[0], ys[1], how.logY, bottom, TOP);
     this.yTicks = ticksOf(this.y, "value", 34);
     // It only grows: a live curve does not move sideways when a label loses a digit.
-    this.labelLength = Math.max(this.labelLength, ...this.yTicks.labels.map((label) => label.length));
+    this.labelLength = Math.max(this.labelLength, ...this.yTicks.labels.map(({ length }) => length));
     const left = Math.ceil(this.labelLength * 6.4) + 12;
     this.box = { left, top: TOP, right: Math.max(left + 20, width - RIGHT), bottom, width, height };
     this.x = new Scale(xs[0], xs[1], log, left, this.box.right);
@@ -200,10 +212,10 @@ export class Plot {
   /** Where only the ends of lines are new and the axes are the same, draw these. @returns {boolean} done */
   #append() {
     const { shown, x, y, box } = { shown: this.#shown, x: this.x, y: this.y, box: this.box };
-    if (!shown || shown.anew || shown.look !== this.#look || shown.lines.length !== this.lines.length) return false;
+    if (!shown || shown.anew || shown.look !== this.#look || !isGrown(shown.lines, this.lines)) return false;
     const still = ["min", "max", "from", "to"].every((key) => shown.x[key] === x[key] && shown.y[key] === y[key]);
     if (!still || shown.box.width !== box.width || shown.box.height !== box.height) return false;
-    if (!this.lines.every((line, i) => grownFrom(shown.lines[i], line))) return false;
+    this.#unstretch(); // the axes went elsewhere and came back before the lines were drawn
     const news = this.lines.filter((line) => line.ys.length > (shown.counts.get(line.key) ?? 0));
     if (news.length) drawTails(context(this.#front), news, this, shown.counts);
     Object.assign(shown, { lines: this.lines, counts: counts(this.lines) });
@@ -218,6 +230,11 @@ export class Plot {
     const down = this.y.from2(shown.y);
     this.stretched = Boolean(across && down);
     if (this.stretched) this.#front.style.transform = `matrix(${across.by}, 0, 0, ${down.by}, ${across.move}, ${down.move})`;
+  }
+
+  #unstretch() {
+    if (this.stretched) this.#front.style.transform = "";
+    this.stretched = false;
   }
 
   #pen(target, scale) {
@@ -252,54 +269,11 @@ function ratio() {
   return Math.min(2, devicePixelRatio || 1);
 }
 
+/** The same lines, with nothing changed but points at their ends? */
+function isGrown(before, now) {
+  return before.length === now.length && now.every((line, i) => grownFrom(before[i], line));
+}
+
 function counts(lines) {
   return new Map(lines.map((line) => [line.key, line.ys.length]));
-}
-
-/** Least and greatest value in view. */
-function extentY(lines, [from, to], { logY, logX, outliers }) {
-  let [low, high, count] = [Infinity, -Infinity, 0];
-  const parts = [];
-  for (const { xs, ys, raw, band } of lines) {
-    const first = lowerBound(xs, logX ? Math.max(from, Number.MIN_VALUE) : from);
-    const end = lowerBound(xs, to + Math.abs(to) * 1e-9);
-    const last = xs[end] === to ? end + 1 : end;
-    for (const values of band ? [band.low, band.high, ys] : [raw ?? ys]) {
-      const [least, most] = first === 0 && last === values.length ? whole(values, logY) : between(values, first, last, logY);
-      if (least < low) low = least;
-      if (most > high) high = most;
-      count += last - first;
-      parts.push([values, first, last]);
-    }
-  }
-  if (!outliers || count < 20) return [low, high];
-  const every = Math.ceil(count / SAMPLE);
-  const some = [];
-  for (const [values, first, last] of parts) for (let i = first; i < last; i += every) if (typeof values[i] === "number" && (!logY || values[i] > 0)) some.push(values[i]);
-  const sorted = Float64Array.from(some).sort();
-  const [p1, p99] = some.length ? [quantile(sorted, 0.01), quantile(sorted, 0.99)] : [0, 0];
-  return p99 > p1 ? [p1, p99] : [low, high];
-}
-
-function between(values, first, last, positive) {
-  let [low, high] = [Infinity, -Infinity];
-  for (let i = first; i < last; i++) {
-    const value = values[i];
-    if (typeof value !== "number" || (positive && value <= 0)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return [low, high];
-}
-
-const extents = [new WeakMap(), new WeakMap()];
-
-/** The same of all values; a list that has grown is gone on with. */
-function whole(values, positive) {
-  const known = extents[positive ? 1 : 0].get(values) ?? { count: 0, low: Infinity, high: -Infinity };
-  if (known.count > values.length) Object.assign(known, { count: 0, low: Infinity, high: -Infinity });
-  const [low, high] = between(values, known.count, values.length, positive);
-  Object.assign(known, { count: values.length, low: Math.min(low, known.low), high: Math.max(high, known.high) });
-  extents[positive ? 1 : 0].set(values, known);
-  return [known.low, known.high];
 }

@@ -2,7 +2,7 @@
 import { nearest } from "./chart_data.js";
 import { number } from "./chart_format.js";
 import { hurry } from "./chart_frames.js";
-import { extentX } from "./chart_lines.js";
+import { extentX } from "./chart_extent.js";
 import { readings } from "./chart_tip.js";
 
 const LEAST_DRAG = 4; // pixels
@@ -38,7 +38,7 @@ export class Pointer {
     this.values = [];
     this.board.tip.hide();
     this.board.glow(null);
-    for (const card of this.board.inSight()) card.cross(null);
+    for (const card of this.board.cards.inSight()) card.cross(null);
   }
 
   /** Browsers hand these out once a frame. */
@@ -53,7 +53,7 @@ export class Pointer {
     this.x = x;
     this.card = card;
     this.values = readings(card.lines, x, y, plot.y);
-    for (const other of board.inSight()) other.cross(x, other === card ? this.values : null);
+    for (const other of board.cards.inSight()) other.cross(x, other === card ? this.values : null);
     const area = plot.host.getBoundingClientRect();
     const at = { left: area.left + left, top: area.top + Math.min(Math.max(y ?? 0, 20), 120) };
     board.tip.show(this.values, at, { axis: board.view.axis, origin: board.origin, label: board.label, look: board.look, names: card.lines.length > 1 });
@@ -107,7 +107,7 @@ export class Pointer {
   /** The range of x that there is. */
   #extent(card) {
     let [low, high] = [Infinity, -Infinity];
-    for (const one of card ? [card] : this.board.inSight()) {
+    for (const one of card ? [card] : this.board.cards.inSight()) {
       const [from, to] = extentX(one.lines, one.shown?.logX);
       [low, high] = [Math.min(low, from), Math.max(high, to)];
     }
@@ -126,7 +126,7 @@ export class Pointer {
     const [low, high] = this.#extent(one);
     const { view } = this.board;
     hurry();
-    const log = (card ?? this.board.inSight()[0])?.shown?.logX && from > 0;
+    const log = (card ?? this.board.cards.inSight()[0])?.shown?.logX && from > 0;
     const [f, g] = log ? [Math.log, Math.exp] : [Number, Number];
     const [a, b] = [f(from), f(to)];
     const centre = at === undefined ? (this.x === null ? (a + b) / 2 : f(this.x)) : f(at);

@@ -105,7 +105,7 @@ export class Sections {
     const near = this.#items.filter((item) => item.top + item.height > from && item.top < to);
     const wanted = new Map(near.map((item) => [item.key, item]));
     for (const card of [...this.board.cards.values()]) {
-      if (!wanted.has(card.tag) && !(card.element.contains(document.activeElement) && this.#still(card.tag))) this.board.drop(card);
+      if (!wanted.has(card.tag) && !(card.element.contains(document.activeElement) && this.#still(card.tag))) this.board.cards.drop(card);
     }
     for (const [key, head] of this.#heads) {
       if (wanted.has(key) || (head.contains(document.activeElement) && this.#still(key))) continue;
@@ -114,13 +114,13 @@ export class Sections {
     }
     let place = this.element.firstElementChild;
     for (const item of near) {
-      const element = item.kind === "head" ? this.#head(item) : this.board.card(item.key, item.title).element;
+      const element = item.kind === "head" ? this.#head(item) : this.board.cards.make(item.key, item.title).element;
       const { left, top: y, width, height } = item;
       Object.assign(element.style, { left: `${left}px`, top: `${y}px`, inlineSize: `${width}px`, blockSize: `${height}px` });
       if (element === place) place = place.nextElementSibling;
       else this.element.insertBefore(element, place);
     }
-    this.board.seen();
+    this.board.cards.seen();
   }
 
   /** Is it still somewhere? */

@@ -5,27 +5,17 @@
 //   follow(tags, points, signal)    what came after the last known points; anew where the server's series has another past
 //   focus(tags, range, points, signal)  a range in full resolution; unfocus() forgets it
 //   hear(run, tags)                 last points from the stream
-//   series(tag), names(), loaded(tag), coarse(tag), origin(run), settled, axis, trim(keep), forget(run, tags)
+//   series(tag), names(), loaded(tag), coarse(tag), origin(run), settled, axis, trim(keep), forget(run, tags), drop(runs)
+import { address, fetchSeries, firstUrl } from "./chart_ask.js";
 import { thin } from "./chart_data.js";
-import { decode } from "./columns.js";
+import { cut, grown, joined, lastOf, shown } from "./chart_series.js";
 
 const LIVE_SECONDS = 15; // by then the data server has a point, or its run was started anew
 const MOST_TAGS = 100; // in one request
 const MOST_GROUPS = 3; // of tags that were logged at different steps; the others are fetched anew
 const MOST_LIVE = 2000; // points of a series that nobody has fetched
 const MOST_POINTS = 1_500_000; // held in all; beyond, tags out of sight are given up
-export const FIRST_TAGS = 4;
-export const POINTS = 1000;
 const collator = new Intl.Collator("en", { numeric: true });
-
-/** The address of the first request; app/compare/first.py has the page ask for it before this module is there. */
-export function firstUrl(runs) {
-  return address([...runs].sort((a, b) => a - b), [["first", FIRST_TAGS], ["points", POINTS]]);
-}
-
-function address(runs, pairs) {
-  return `/api/v1/metrics?${new URLSearchParams([["format", "columns"], ...pairs, ...runs.map((run) => ["run", run])])}`;
-}
 
 /** All series of some runs, by tag and run. */
 export class SeriesStore {
@@ -52,7 +42,7 @@ export class SeriesStore {
 
   /** Ask which tags there are, and for the series of the first ones. @param {AbortSignal} signal */
   async list(signal) {
-    const answer = await this.#fetch(this.axis === "epoch" ? address(this.runs, [["first", FIRST_TAGS], ["points", POINTS], ["x", "epoch"]]) : firstUrl(this.runs), signal);
+    const answer = await fetchSeries(firstUrl(this.runs, this.axis), signal);
     for (const tag of answer.all) this.#byRun(tag);
     this.#take(answer, answer.tags);
   }
@@ -129,19 +119,7 @@ export class SeriesStore {
   async #ask(query, tags, signal, axis = this.axis) {
     const pairs = [...query, ...tags.map((tag) => ["tag", tag])];
     if (axis !== "step") pairs.push(["x", axis]);
-    return this.#fetch(address(this.runs, pairs), signal);
-  }
-
-  async #fetch(url, signal) {
-    const response = await fetch(url, { signal });
-    if (!response.ok) {
-      const body = await response.json().catch(() => ({}));
-      const error = new Error(body.detail ?? `The curves cannot be read (${response.status}).`);
-      error.status = response.status;
-      error.retryAfter = Number(response.headers.get("Retry-After")) || 0;
-      throw error;
-    }
-    return decode(await response.arrayBuffer());
+    return fetchSeries(address(this.runs, pairs), signal);
   }
 
   #byRun(tag) {
@@ -237,6 +215,7 @@ export class SeriesStore {
       if (step < last?.step) this.#rewind(entry, step); // the run resumed from a checkpoint
       // This machine's clock may be behind the run's; the x values have to ascend all the same.
       const point = { step, value: value ?? null, name, heard, wall: Math.max(heard, lastOf(entry)?.wall ?? 0) };
+      if (!this.#origins.has(run)) this.#origins.set(run, point.wall); // until the server tells the first one
       entry.live.push(point);
       if (entry.own && entry.shown) entry.shown = grown(entry.shown, point);
       else entry.shown = null;
@@ -250,6 +229,7 @@ export class SeriesStore {
   forget(run, tags) {
     for (const tag of tags) {
       const byRun = this.tags.get(tag);
+      this.#held -= byRun?.get(run)?.base?.step.length ?? 0;
       byRun?.delete(run);
       if (byRun?.size === 0) {
         this.tags.delete(tag);
@@ -258,11 +238,19 @@ export class SeriesStore {
     }
   }
 
+  /** Forget runs that are gone. */
+  drop(runs) {
+    this.runs = this.runs.filter((run) => !runs.includes(run));
+    const tags = [...this.tags.keys()];
+    for (const run of runs) this.forget(run, tags);
+  }
+
   #rewind(entry, step) {
     entry.live = entry.live.filter((point) => point.step < step);
     entry.shown = entry.detail = null;
     const keep = entry.base?.step.findIndex((known) => known >= step) ?? -1;
     if (keep < 0) return;
+    this.#held -= entry.base.step.length - keep;
     entry.base = cut(entry.base, keep);
     entry.known = null; // how many points the server has up to here is not known: it is asked for all
   }
@@ -309,71 +297,4 @@ export class SeriesStore {
       }
     }
   }
-}
-
-function lastOf({ live, base }) {
-  const end = (base?.step.length ?? 0) - 1;
-  return live.at(-1) ?? (end >= 0 ? { step: base.step[end], wall: base.wall[end] } : undefined);
-}
-
-function shown(entry, run, tag) {
-  if (entry.shown) return entry.shown;
-  let series = entry.base ?? { run, tag, step: [], wall: [], y: [], bad: new Map(), total: 0, sampled: false };
-  entry.own = entry.live.length > 0;
-  if (entry.detail) series = spliced(series, entry.detail);
-  if (entry.own) {
-    const { step, wall, y, x } = series;
-    series = { ...series, step: [...step], wall: [...wall], y: [...y], bad: new Map(series.bad) };
-    if (x) series.x = [...x];
-    for (const point of entry.live) series = grown(series, point);
-  }
-  return (entry.shown = series);
-}
-
-/** The same arrays with a point more. */
-function grown(series, { step, value, name, wall }) {
-  if (name) series.bad.set(series.y.length, name);
-  if (series.x) series.x.push(onwards(series, step));
-  series.step.push(step);
-  series.wall.push(wall);
-  series.y.push(value);
-  return { ...series, total: series.total + 1 };
-}
-
-/** The epoch of a step beyond the last known one, at the pace until now. */
-function onwards({ x, step }, next) {
-  const last = x.length - 1;
-  if (last < 1) return x[last] ?? next;
-  return x[last] + ((next - step[last]) * (x[last] - x[0])) / (step[last] - step[0] || 1);
-}
-
-function cut(series, count) {
-  const bad = new Map([...series.bad].filter(([index]) => index < count));
-  const shorter = { ...series, step: series.step.slice(0, count), wall: series.wall.slice(0, count), y: series.y.slice(0, count), bad, total: Math.min(series.total, count) };
-  if (series.x) shorter.x = series.x.slice(0, count);
-  return shorter;
-}
-
-/** One series behind the other. */
-function joined(one, two, more) {
-  const bad = new Map(one.bad);
-  for (const [index, name] of two.bad) bad.set(one.y.length + index, name);
-  const both = { ...one, step: one.step.concat(two.step), wall: one.wall.concat(two.wall), y: one.y.concat(two.y), bad, ...more };
-  if (one.x && two.x) both.x = one.x.concat(two.x);
-  else delete both.x;
-  return both;
-}
-
-/** A series with one stretch in full. */
-function spliced(series, detail) {
-  const [first, last] = [detail.step[0], detail.step.at(-1)];
-  const from = series.step.findIndex((step) => step >= first);
-  if (from < 0) return series;
-  let to = series.step.findIndex((step) => step > last);
-  if (to < 0) to = series.step.length;
-  const rest = { ...series, step: series.step.slice(to), wall: series.wall.slice(to), y: series.y.slice(to), bad: new Map() };
-  for (const [index, name] of series.bad) if (index >= to) rest.bad.set(index - to, name);
-  if (series.x) rest.x = series.x.slice(to);
-  const { total, sampled } = series;
-  return joined(joined(cut(series, from), detail, {}), rest, { total, sampled });
 }

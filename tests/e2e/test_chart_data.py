@@ -30,7 +30,8 @@ DECODED = """async (query) => {
   return [JSON.stringify(plain), JSON.stringify(series), packed.series.every((one) => one.step === packed.series[0].step)];
 }"""
 STORE = """async (runs) => {
-  const { SeriesStore, thin } = await import("/static/js/chart_data.js");
+  const { SeriesStore } = await import("/static/js/chart_store.js");
+  const { thin } = await import("/static/js/chart_data.js");
   const asked = [];
   const real = window.fetch;
   window.fetch = (url, ...rest) => (asked.push(String(url)), real(url, ...rest));
