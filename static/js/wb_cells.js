@@ -18,9 +18,7 @@ export function fill(cell, one, row, { may }) {
   }
   if (one.kind === "tags") return cell.replaceChildren(...row.tags.map((tag) => make("span", { class: "tag", title: tag }, tag)));
   const text = textOf(one, row);
-  write(cell, text);
-  const title = text.length > 12 ? text : "";
-  if (cell.title !== title) cell.title = title;
+  return write(cell, text, text.length > 12 ? text : "");
 }
 
 /** A value as the table shows it. */
@@ -48,12 +46,15 @@ export function fillGroup(cell, one, rows) {
   if (!stats) return write(cell, numeric(one) || same === null ? "" : `${new Set(values.map((value) => plain(value ?? null))).size} values`);
   const show = one.kind === "duration" ? duration : number;
   const spread = stats.sd === null ? "" : ` ± ${show(stats.sd)}`;
-  write(cell, `${show(stats.mean)}${spread}`);
-  cell.title = `mean of ${stats.n}${stats.sd === null ? "" : " ± standard deviation"}`;
+  return write(cell, `${show(stats.mean)}${spread}`, `mean of ${stats.n}${stats.sd === null ? "" : " ± standard deviation"}`);
 }
 
-function write(cell, text) {
-  if (cell.childElementCount || cell.textContent !== text) cell.textContent = text;
+/** Change the text that is there, rather than put in another one: a node in the page costs more than a word. */
+function write(cell, text, title = "") {
+  const node = cell.firstChild;
+  if (node?.nodeType !== Node.TEXT_NODE || node.nextSibling) cell.textContent = text;
+  else if (node.data !== text) node.data = text;
+  if (cell.title !== title) cell.title = title;
 }
 
 function iso(seconds) {

@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 import { fill, fillGroup, fillLead, leadOf } from "./wb_cells.js";
 import { numeric } from "./wb_columns.js";
+import { own } from "./wb_configuration.js";
 
 export const ROW = 36;
 export const LEAD = [66, 240]; // tick and eye; name
@@ -17,8 +18,9 @@ export function nameWidth(widths) {
 
 /** Width of a column in px; means with their spread need more room than values. */
 export function widthOf(one, widths, grouped = false) {
-  if (grouped && !widths[one.name] && ["param", "metric", "duration", "state"].includes(one.kind)) return one.kind === "state" ? 240 : 158;
-  return widths[one.name] ?? { state: 176, progress: 160, tags: 150, time: 96, duration: 104, param: 98, metric: 98 }[one.kind] ?? 110;
+  const chosen = own(widths, one.name);
+  if (grouped && !chosen && ["param", "metric", "duration", "state"].includes(one.kind)) return one.kind === "state" ? 240 : 158;
+  return chosen ?? { state: 176, progress: 160, tags: 150, time: 96, duration: 104, param: 98, metric: 98 }[one.kind] ?? 110;
 }
 
 /** Where each pinned column begins, in px: [tick, name, …pinned]. */
@@ -35,7 +37,7 @@ export function lefts(columns, pinned, widths, grouped) {
 
 /**
  * The body of the table.
- * `owner`: {state, may, isTicked(line), toggleGroup(label), active: {at, stop}}
+ * `owner`: {state, may, ticked, hidden, active: {at, stop}, focusActive()}
  */
 export class Grid {
   lines = [];
@@ -47,7 +49,10 @@ export class Grid {
   constructor(owner, scroll, table, body) {
     Object.assign(this, { owner, scroll, table, body });
     scroll.addEventListener("scroll", () => this.drawSoon(), { passive: true });
-    this.sizes = new ResizeObserver(() => this.drawSoon());
+    this.sizes = new ResizeObserver(() => {
+      this.height = scroll.clientHeight;
+      this.drawSoon();
+    });
     this.sizes.observe(scroll);
   }
 
@@ -95,9 +100,10 @@ export class Grid {
   draw() {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    const height = this.scroll.clientHeight || 600;
-    const first = Math.max(0, Math.floor(this.scroll.scrollTop / ROW) - OVERSCAN);
-    const last = Math.min(this.lines.length, Math.ceil((this.scroll.scrollTop + height) / ROW) + OVERSCAN);
+    const height = this.height || 600; // asked for here it would lay out the whole page once more
+    const { scrollTop } = this.scroll;
+    const first = Math.max(0, Math.floor(scrollTop / ROW) - OVERSCAN);
+    const last = Math.min(this.lines.length, Math.ceil((scrollTop + height) / ROW) + OVERSCAN);
     const wanted = new Set();
     const held = this.owner.active.at;
     for (let place = first; place < last; place++) wanted.add(place);
@@ -110,7 +116,8 @@ export class Grid {
       if (made.lead && !made.element.contains(document.activeElement)) spare.push(made);
       else made.element.remove();
     }
-    this.spare = spare;
+    // in the order of the document: where all lines are others, none has to be moved
+    this.spare = spare.sort((a, b) => (a.element.compareDocumentPosition(b.element) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1));
     let before = null;
     for (const place of [...wanted].sort((a, b) => b - a)) before = this.#place(place, before);
     for (const { element } of spare) element.remove();
@@ -161,7 +168,7 @@ export class Grid {
       this.#made.set(key, made);
       made.line = line;
       this.#write(made);
-      this.body.insertBefore(made.element, before);
+      if (made.element.parentNode !== this.body || made.element.nextSibling !== before) this.body.insertBefore(made.element, before);
     } else if (made.element.nextSibling !== before && !made.element.contains(document.activeElement)) {
       this.body.insertBefore(made.element, before);
     }
@@ -234,11 +241,11 @@ export class Grid {
     const ticked = line.ids.filter((id) => this.owner.ticked.has(id)).length;
     box.checked = ticked === line.ids.length;
     box.indeterminate = ticked > 0 && !box.checked;
-    box.setAttribute("aria-label", `Select the ${line.ids.length} runs of ${line.group}`);
+    box.setAttribute("aria-label", `Select the ${line.ids.length} runs of ${line.label}`);
     element.setAttribute("aria-expanded", String(line.open));
     element.setAttribute("aria-level", "1");
     opener.setAttribute("aria-expanded", String(line.open));
-    opener.replaceChildren(make("b", {}, line.group), make("span", { class: "count" }, String(line.ids.length)), make("span", { class: "visually-hidden" }, " runs"));
+    opener.replaceChildren(make("b", { title: line.label }, line.label), make("span", { class: "count" }, String(line.ids.length)), make("span", { class: "visually-hidden" }, " runs"));
     this.columns.forEach((one, place) => fillGroup(cells[place], one, rows));
   }
 }

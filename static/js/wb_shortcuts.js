@@ -72,7 +72,7 @@ export class Shortcuts {
     const { table } = this;
     if (mod && event.key.toLowerCase() === "a" && table.table.contains(event.target)) {
       event.preventDefault();
-      table.tick([...new Set([...table.ticked, ...table.rows.ids])]);
+      table.tickAll(true);
       return;
     }
     if (mod || event.altKey) return;

@@ -4,6 +4,7 @@ import { afterPaint, make } from "./dom.js";
 import { Bulk } from "./wb_bulk.js";
 import { FilterBox } from "./wb_filter.js";
 import { Grid, keyOf } from "./wb_grid.js";
+import { Hands, stopsOf } from "./wb_hands.js";
 import { Header } from "./wb_header.js";
 import { columnMenu, toolBar } from "./wb_menus.js";
 import { chosenColumns, linesOf } from "./wb_model.js";
@@ -14,7 +15,7 @@ class Runs extends HTMLElement {
   columns = [];
   ticked = new Set();
   hidden = new Set();
-  open = new Set(); // groups that show their runs
+  open = new Set(); // keys of groups that show their runs
   active = { at: -1, key: null, stop: 0 };
   #anchor = null;
   #offs = [];
@@ -28,7 +29,6 @@ class Runs extends HTMLElement {
     this.#offs = [
       rows.on((change) => this.#rowsChanged(change)),
       state.on(["cols", "pin", "w", "diff", "group"], () => this.#arrange()),
-      state.on("sort", () => this.#lines()),
       state.on(["sel", "hide", "base"], () => this.#marks()),
     ];
     this.#readMarks();
@@ -69,11 +69,7 @@ class Runs extends HTMLElement {
     this.grid = new Grid(this, this.scroll, this.table, body);
     this.header = new Header(this, head);
     this.shortcuts = new Shortcuts(this);
-    this.table.addEventListener("click", (event) => this.#click(event));
-    this.table.addEventListener("focusin", (event) => this.#focused(event));
-    this.table.addEventListener("keydown", (event) => this.#key(event));
-    for (const name of ["pointerenter", "pointerleave"]) body.addEventListener(name, () => this.rows.hold(name === "pointerenter"));
-    this.table.addEventListener("focusout", (event) => this.table.contains(event.relatedTarget) || this.rows.hold(body.matches(":hover")));
+    this.hands = new Hands(this);
   }
 
   // what the parts call
@@ -86,6 +82,18 @@ class Runs extends HTMLElement {
   /** Tick exactly these runs. */
   tick(ids) {
     this.state.set({ sel: ids });
+  }
+
+  /** Tick all that the filter finds, or none of them; what it leaves out keeps its tick. */
+  tickAll(on) {
+    const others = [...this.ticked].filter((id) => !this.rows.places.has(id));
+    this.tick(on ? [...others, ...this.rows.ids] : others);
+  }
+
+  /** Show or hide the runs of a group. */
+  toggleGroup(key) {
+    if (!this.open.delete(key)) this.open.add(key);
+    this.#lines();
   }
 
   /** Draw the curves of a run, or do not. */
@@ -178,10 +186,9 @@ class Runs extends HTMLElement {
     if (place >= 0) this.active.at = place;
     else if (this.active.at >= lines.length) this.active.at = lines.length - 1;
     this.grid.setLines(lines);
-    this.grid.refresh(rows.ids);
     this.header.show(this.columns, this.differ ?? new Set());
     this.#heads();
-    this.#stops();
+    this.hands.keepStop();
     this.#emptiness();
   }
 
@@ -245,73 +252,6 @@ class Runs extends HTMLElement {
     this.scroll.scrollTop = 0;
     this.focusLine(0);
   }
-
-  // pointer and keys
-
-  #click(event) {
-    if (event.target.matches("[data-tick-all]")) return this.tick(event.target.checked ? [...new Set([...this.ticked, ...this.rows.ids])] : this.state.get("sel").filter((id) => !this.rows.places.has(id)));
-    const found = this.grid.lineOf(event.target);
-    if (!found) return undefined;
-    const { line, place } = found;
-    if (event.target.matches("input[type=checkbox]")) return this.tickLine(place, event.target.checked, event.shiftKey);
-    const act = event.target.closest("[data-act]")?.dataset.act;
-    if (act === "open") return this.toggleGroup(line.group);
-    if (act === "eye") return this.toggleDrawn([line.id]);
-    if (act === "colour") return this.bulk.pickColour(line.id, event.target.closest("button"));
-    if (act === "cancel") return this.bulk.cancelOne(line.id);
-    return undefined;
-  }
-
-  /** Show or hide the runs of a group. */
-  toggleGroup(label) {
-    if (!this.open.delete(label)) this.open.add(label);
-    this.#lines();
-    this.grid.refresh(this.rows.ids);
-  }
-
-  #focused(event) {
-    const found = this.grid.lineOf(event.target);
-    if (found) {
-      const stop = stopsOf(event.target.closest("tr")).indexOf(event.target);
-      this.active = { at: found.place, key: keyOf(found.line), stop: Math.max(0, stop) };
-      this.rows.hold(true);
-    }
-    this.#stops(event.target);
-  }
-
-  /** One stop of the whole grid is in the tab order. */
-  #stops(now) {
-    const before = this.stop;
-    const fallback = this.table.querySelector("[data-tick-all]");
-    this.stop = now && this.table.contains(now) ? now : this.table.contains(before) ? before : fallback;
-    if (before && before !== this.stop) before.tabIndex = -1;
-    if (this.stop) this.stop.tabIndex = 0;
-  }
-
-  #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const row = event.target.closest("tr");
-    const stops = stopsOf(row);
-    const at = stops.indexOf(event.target);
-    const inBody = this.grid.body.contains(row);
-    const page = Math.max(1, Math.floor(this.scroll.clientHeight / 36) - 2);
-    const lines = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
-    if (lines !== undefined) {
-      if (!inBody && lines > 0) this.focusLine(0, Math.max(0, at));
-      else if (inBody && this.active.at === 0 && event.key === "ArrowUp") this.header.all.focus();
-      else if (inBody) this.focusLine(this.active.at + lines);
-    } else if (event.key === "ArrowRight") stops[at + 1]?.focus();
-    else if (event.key === "ArrowLeft") stops[at - 1]?.focus();
-    else if (event.key === "Home" && inBody) this.focusLine(0);
-    else if (event.key === "End" && inBody) this.focusLine(this.grid.lines.length - 1);
-    else return;
-    event.preventDefault();
-  }
-}
-
-/** What in a line can have the focus, from left to right. */
-function stopsOf(row) {
-  return [...row.querySelectorAll("input, button, a, td.wt-cell")].filter((one) => !(one.matches("td") && one.querySelector("button, a, input")) && one.offsetParent !== null);
 }
 
 customElements.define("danlu-runs", Runs);
