@@ -228,8 +228,10 @@ def compare(request: Request, db: DbDep, settings: SettingsDep, ids: RunIds = ()
     keys = differ + [key for key in shapes.all_params(shown) if key not in differ]
     tags = shapes.all_tags(shown)
     slugs = list(dict.fromkeys(run["experiment"] for run in shown))
+    there = {run["id"] for run in shown}
+    missing = [run_id for run_id in wanted if run_id not in there]
     return page(
-        request, "compare/index.html", nav="experiments", runs=shown, keys=keys, differing=differ, tags=tags,
+        request, "compare/index.html", nav="experiments", runs=shown, missing=missing, keys=keys, differing=differ, tags=tags,
         experiments=slugs, first=first_urls(request.query_params, known=[run["id"] for run in shown]),
     )  # fmt: skip
 

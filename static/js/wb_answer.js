@@ -18,7 +18,7 @@ export function rowsOf(answer) {
     for (let column = 0; column < names.length; column++) row[names[column]] = columns[column][at];
     row.stopping = Boolean(row.stopping);
     row.archived = Boolean(row.archived);
-    row.metrics = {};
+    row.metrics = Object.create(null); // a tag may be called "__proto__"
     row.group = null;
     return row;
   });

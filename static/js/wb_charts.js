@@ -14,6 +14,8 @@ export async function mount(host, state) {
   let timer = 0;
   const draw = () => {
     timer = 0;
+    if (host.hidden) return; // show() comes back to it
+    curves.forget(shown.filter((id) => !state.rows.get(id)));
     const ids = state.drawn();
     if (ids.join() !== shown.join()) curves.show(ids);
     else curves.renamed();
@@ -22,6 +24,11 @@ export async function mount(host, state) {
   const soon = () => (timer ||= setTimeout(draw, SETTLE_MS)); // ticking a row must not wait for the charts
   const offs = [state.on(["sel", "hide"], soon), state.rows.on(({ what }) => what !== "fresh" && soon())];
   return {
+    show: () => {
+      draw();
+      curves.rest(false);
+    },
+    hide: () => curves.rest(true),
     stop: () => {
       clearTimeout(timer);
       offs.forEach((off) => off());

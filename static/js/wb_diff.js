@@ -10,7 +10,7 @@ const WAIT_MS = 150;
 export async function mount(host, state) {
   await state.rows.ready();
   const pane = new DiffPane(host, state);
-  return { show: () => pane.show(), stop: () => pane.stop() };
+  return { show: () => pane.show(), hide: () => pane.rest(), stop: () => pane.stop() };
 }
 
 class DiffPane {
@@ -19,6 +19,7 @@ class DiffPane {
 
   constructor(host, state) {
     this.state = state;
+    this.host = host;
     this.picks = ["a", "b"].map((side) => make("select", { class: "diff-pick", "aria-label": `Run ${side.toUpperCase()}`, onchange: () => this.#choose() }));
     this.swap = make("button", { class: "btn small", type: "button", title: "Swap the two runs", onclick: () => this.#choose(true) }, "⇄", make("span", { class: "visually-hidden" }, " Swap the two runs"));
     this.bar = make("div", { class: "bar diff-bar" }, make("span", { class: "ab", "aria-hidden": "true" }, "A"), this.picks[0], this.swap, make("span", { class: "ab", "aria-hidden": "true" }, "B"), this.picks[1]);
@@ -42,13 +43,18 @@ class DiffPane {
     this.show();
   }
 
-  stop() {
+  rest() {
     clearTimeout(this.#timer);
+  }
+
+  stop() {
+    this.rest();
     this.offs.forEach((off) => off());
     this.view.stop();
   }
 
   #soon() {
+    if (this.host.hidden) return; // show() is called when it is not any more
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.show(), WAIT_MS);
   }

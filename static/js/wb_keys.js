@@ -60,8 +60,9 @@ function end(value) {
   return Number.isFinite(Number(value)) ? Number(value) : unpack(value);
 }
 
-/** Every key of the workbench's address. */
+/** Every key of the workbench's address; without a prototype, for an address may have a key called "constructor". */
 export const KEYS = {
+  __proto__: null,
   view: number(null, 0), // the saved view that this began with; 0: none, although the experiment has a default
   q: text(), // the filter
   sort: text("-created"), // created, name, params.lr, metrics.loss/val.min …, a minus turns it round; a second one after a comma

@@ -54,8 +54,10 @@ class Media {
     ];
     this.observer = new ResizeObserver(() => this.view?.resize?.());
     this.observer.observe(this.element);
-    this.themed = new MutationObserver(() => this.#draw());
-    this.themed.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+    this.themed = new AbortController();
+    const { signal } = this.themed;
+    document.body.addEventListener("danlu:theme", () => this.#draw(), { signal });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw(), { signal });
     this.#load();
   }
 
@@ -63,7 +65,7 @@ class Media {
     for (const off of this.offs ?? []) off();
     this.offs = null;
     this.observer?.disconnect();
-    this.themed?.disconnect();
+    this.themed?.abort();
     clearTimeout(this.timer);
   }
 

@@ -60,8 +60,10 @@ export class Panes {
     }
     for (const host of this.root.querySelectorAll(":scope > [data-pane]")) host.hidden = host.dataset.pane !== name;
     if (this.#shown === name) return;
-    (await this.#made.get(this.#shown))?.hide?.();
+    const before = this.#shown;
     this.#shown = name;
+    (await this.#made.get(before))?.hide?.();
+    if (this.#shown !== name) return; // another one was chosen meanwhile
     const known = this.#made.has(name);
     if (!known) this.#made.set(name, this.#make(name));
     const pane = await this.#made.get(name);

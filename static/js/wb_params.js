@@ -52,11 +52,10 @@ class Params {
     this.offs = [this.state.on(KEYS, () => this.#soon()), this.state.rows.on(() => this.#soon())];
     this.observer = new ResizeObserver(() => this.#soon());
     this.observer.observe(this.element);
-    this.media = matchMedia("(prefers-color-scheme: dark)");
-    this.themed = new MutationObserver(() => this.#soon());
-    this.themed.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     this.abort = new AbortController();
-    this.media.addEventListener("change", () => this.#soon(), { signal: this.abort.signal });
+    const { signal } = this.abort;
+    document.body.addEventListener("danlu:theme", () => this.#soon(), { signal });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#soon(), { signal });
     this.draw();
   }
 
@@ -66,7 +65,6 @@ class Params {
     for (const off of this.offs ?? []) off();
     this.offs = null;
     this.observer?.disconnect();
-    this.themed?.disconnect();
     this.abort?.abort();
   }
 

@@ -32,7 +32,7 @@ export class AxisMenu {
     const { card, name } = this;
     const axis = card.axes.find((one) => one.name === name);
     if (!axis) return this.element.hidePopover();
-    const [low, high] = card.state.get("br")[name] ?? [null, null];
+    const [low, high] = card.brushOf(name) ?? [null, null];
     const [from, to] = [this.#end("From", axis, low), this.#end("To", axis, high)];
     const apply = () => {
       const range = [this.#read(axis, from.lastChild), this.#read(axis, to.lastChild)];

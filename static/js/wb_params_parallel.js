@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 import { axisColumns, axisOf, differing } from "./wb_axes.js";
 import { column } from "./wb_columns.js";
+import { own } from "./wb_configuration.js";
 import { AxisMenu } from "./wb_params_menu.js";
 import { axisSvg } from "./wb_params_svg.js";
 import { hoverTip } from "./wb_params_tip.js";
@@ -56,6 +57,11 @@ export class ParallelCard {
   tick(id) {
     const ticked = this.state.get("sel");
     this.state.set({ sel: ticked.includes(id) ? ticked.filter((one) => one !== id) : [...ticked, id] });
+  }
+
+  /** The brush of an axis: from and to; undefined without one. */
+  brushOf(name) {
+    return own(this.state.get("br"), name);
   }
 
   /** Brush an axis; null takes the brush away. */

@@ -33,7 +33,7 @@ function axisGroup(card, axis, x, none) {
     group.append(shape("line", { class: "by-axis", x1: -3, x2: 3, y1: y, y2: y }), shape("text", { class: "by-tick", x: 7, y: y + 3.5 }, short(text)));
   }
   if (none !== null && card.board.rows.some((row) => axis.at(row) === null)) group.append(shape("text", { class: "by-tick", x: 7, y: none + 3.5 }, "none"));
-  const brush = card.state.get("br")[axis.name];
+  const brush = card.brushOf(axis.name);
   if (brush) {
     const [high, low] = ends(card, axis, brush);
     group.append(shape("rect", { class: "by-brush", x: -8, width: 16, y: high, height: Math.max(3, low - high), rx: 3 }));
@@ -62,7 +62,7 @@ function brushing(event, card, axis) {
   const box = card.plot.getBoundingClientRect();
   const heightOf = (moved) => Math.min(card.bottom, Math.max(card.top, moved.clientY - box.top));
   const from = heightOf(event);
-  const brush = card.state.get("br")[axis.name];
+  const brush = card.brushOf(axis.name);
   const [high, low] = brush ? ends(card, axis, brush) : [0, 0];
   const grip = !brush ? "new" : Math.abs(from - high) < EDGE ? "high" : Math.abs(from - low) < EDGE ? "low" : from > high && from < low ? "whole" : "new";
   let moved = false;
@@ -101,7 +101,7 @@ function titles(card) {
     button.style.inlineSize = `${wide}px`;
     button.style.insetInlineStart = `${card.xs[index] - wide / 2}px`;
     button.lastChild.textContent = axis.log ? " log" : "";
-    button.classList.toggle("is-brushed", axis.name in card.state.get("br"));
+    button.classList.toggle("is-brushed", card.brushOf(axis.name) !== undefined);
   });
 }
 

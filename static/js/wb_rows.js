@@ -1,8 +1,10 @@
 // The rows of a workbench: fetched once in columns, kept current by the live stream, filtered by the server (one
 // language everywhere) and sorted here.
+import { toast } from "./toast.js";
 import { alike, rowsOf } from "./wb_answer.js";
 import { brushed } from "./wb_brush.js";
-import { compareBy } from "./wb_columns.js";
+import { inOrder } from "./wb_columns.js";
+import { Pretended } from "./wb_pretend.js";
 
 const FILTER_MS = 120;
 const SETTLE_MS = 400;
@@ -39,7 +41,7 @@ export class RowStore {
   #again = 0;
   #shown = new Set();
   #concealed = new Set();
-  #pretended = new Map();
+  #pretended = new Pretended();
   #late = false; // a change came while lines were held
   held = false;
 
@@ -93,7 +95,9 @@ export class RowStore {
       this.#tell("load");
       return;
     }
-    this.#rows = new Map(rowsOf(answer).map((row) => [row.id, this.#asPretended(row)]));
+    const before = this.#rows;
+    this.#rows = new Map(rowsOf(answer).map((row) => [row.id, this.#pretended.over(row)]));
+    this.#missed([...before.values()].filter(({ id }) => !this.#rows.has(id)));
     this.#version = answer.version;
     this.#found = found;
     this.#shown = new Set();
@@ -107,7 +111,7 @@ export class RowStore {
     const turn = this.turn;
     const answer = await this.#get(this.#version ? { since: this.#version } : {});
     if (this.turn !== turn || !answer) return;
-    const news = rowsOf(answer).map((row) => this.#asPretended(row));
+    const news = rowsOf(answer).map((row) => this.#pretended.over(row));
     const known = news.every((row) => this.#rows.has(row.id));
     const changed = news.filter((row) => !alike(row, this.#rows.get(row.id)));
     for (const row of changed) this.#rows.set(row.id, row);
@@ -134,17 +138,8 @@ export class RowStore {
 
   /** Show values of a run that the server does not know of yet, whatever it says meanwhile; null: no longer. */
   pretend(id, values) {
-    const row = this.#rows.get(id);
-    const before = this.#pretended.get(id)?.before;
-    if (row && before) Object.assign(row, before);
-    this.#pretended.delete(id);
-    if (row && values) this.#overlay(row, values);
+    this.#pretended.set(id, this.#rows.get(id), values);
     this.#tell("rows", [id]);
-  }
-
-  #overlay(row, values) {
-    this.#pretended.set(row.id, { values, before: Object.fromEntries(Object.keys(values).map((key) => [key, row[key]])) });
-    Object.assign(row, values);
   }
 
   /** Leave rows out, as if they were gone: they are about to be. */
@@ -232,7 +227,19 @@ export class RowStore {
 
   #heard(kind, detail) {
     if (kind === "experiment" && this.phase === "ready") this.#refreshSoon(); // the page follows those of its runs only
-    if (kind === "gone" && this.#rows.delete(detail.run)) this.#arrange("filter", [], false);
+    const row = kind === "gone" && this.#rows.get(detail.run);
+    if (!row) return;
+    this.#rows.delete(row.id);
+    this.#missed([row]);
+    this.#arrange("filter", [], false);
+  }
+
+  /** A run that somebody else has deleted leaves a comparison, whose address still names it, with a word. */
+  #missed(gone) {
+    const others = gone.filter(({ id }) => !this.#concealed.has(id));
+    if (!this.#state.scope.runs || !others.length) return;
+    const [{ name, id }] = others;
+    toast(`${name} #${id}${others.length > 1 ? ` and ${others.length - 1} more were` : " was"} deleted meanwhile; the others are compared.`);
   }
 
   #refreshSoon() {
@@ -256,8 +263,8 @@ export class RowStore {
     const all = [...this.#rows.keys()].filter((id) => this.#fits(id));
     if (showAll) for (const id of all) this.#shown.add(id);
     const fresh = all.filter((id) => !this.#shown.has(id));
-    const order = compareBy(this.#state.get("sort"));
-    this.unbrushed = all.filter((id) => this.#shown.has(id)).sort((a, b) => order(this.#rows.get(a), this.#rows.get(b)));
+    const shown = all.filter((id) => this.#shown.has(id));
+    this.unbrushed = inOrder(shown.map((id) => this.#rows.get(id)), this.#state.get("sort")).map((place) => shown[place]);
     const inside = brushed(this.#state.get("br"));
     const ids = inside ? this.unbrushed.filter((id) => inside(this.#rows.get(id))) : this.unbrushed;
     const moved = what !== "rows" || ids.length !== this.ids.length || ids.some((id, place) => id !== this.ids[place]);
@@ -269,12 +276,6 @@ export class RowStore {
     }
     this.#tell(moved && what === "rows" ? "sort" : what, changed);
     if (news) this.#tell("fresh", fresh);
-  }
-
-  #asPretended(row) {
-    const pretended = this.#pretended.get(row.id);
-    if (pretended) this.#overlay(row, pretended.values);
-    return row;
   }
 
   #fits(id) {

@@ -33,8 +33,8 @@ class SeedsPane {
     this.note = make("p", { class: "small muted" });
     host.replaceChildren(make("div", { class: "stack seeds-pane" }, this.bar, this.said, this.test, this.list, this.note));
     this.offs = [
-      state.on(["metric", "agg", "test", "two", "q", "arch"], () => this.load()),
-      state.rows.on(({ what }) => what !== "sort" && this.#soon()),
+      state.on(["metric", "agg", "test", "two"], () => !this.host.hidden && this.load()),
+      state.rows.on(({ what }) => what !== "sort" && this.#soon()), // also when the filter has another word
     ];
     this.load();
   }
