@@ -26,8 +26,8 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 BODY_STALL_SECONDS = 30.0
-DRAIN_BYTES = 16 * 2**20
-DRAIN_SECONDS = 2.0
+DRAIN_BYTES = 128 * 2**20
+DRAIN_SECONDS = 10.0
 
 
 class SecurityHeaders:
@@ -149,8 +149,7 @@ class BodyLimit:
             error = too_large(limit, setting)
             body = {"error": "too_large", "detail": error.detail}
             refused = JSONResponse(body, status_code=413, headers={"Connection": "close"})
-            await _drain(receive)
-            await refused(scope, receive, send)
+            await _answer_early(refused, scope, receive, send)
             return
         seen, complete = 0, False
 
@@ -175,6 +174,19 @@ class BodyLimit:
             return message
 
         await self.app(scope, counted, send)
+
+
+async def _answer_early(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer at once, so that a client that asks first (Expect: 100-continue) sends nothing, and close only when
+    whoever sends all the same has sent it.
+    """
+
+    async def held(message: Message) -> None:
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+    await answer(scope, receive, held)
+    await _drain(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _drain(receive: Receive) -> None:

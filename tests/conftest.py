@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from migrated import place_migrated
 from postgres import Postgres, find_postgres
 
 from app.config import Settings, load_settings
@@ -46,14 +47,15 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def settings(request: pytest.FixtureRequest, home: Path) -> Settings:
+def settings(request: pytest.FixtureRequest, home: Path) -> Iterator[Settings]:
     """Settings of a throw-away home, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        return load_settings(home=home, port=0)
+        yield load_settings(home=home, port=0)
+        return
     server: Postgres = request.getfixturevalue("postgres")
-    return load_settings(
-        home=home, port=0, database_url=server.url(server.create_from_template("template_danlu"))
-    )
+    name = server.lend("template_danlu")
+    yield load_settings(home=home, port=0, database_url=server.url(name))
+    server.give_back(name)
 
 
 @pytest.fixture
@@ -75,6 +77,7 @@ def sqlite_database(sqlite_settings: Settings) -> Iterator[Database]:
 
 
 def _migrated(settings: Settings) -> Iterator[Database]:
+    place_migrated(settings)
     database = Database(settings.db_url)
     migrate(settings, database)
     yield database

@@ -5,9 +5,29 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections import deque
 from pathlib import Path
 
 import psycopg
+
+_OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+# As the superuser that it is, past the foreign keys; TRUNCATE would take ten times as long.
+_EMPTY = """
+DO $$
+DECLARE name regclass;
+BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOR name IN SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+      AND c.relname <> 'alembic_version' LOOP
+    EXECUTE format('DELETE FROM %s', name);
+  END LOOP;
+  FOR name IN SELECT c.oid FROM pg_class c WHERE c.relkind = 'S' AND c.relnamespace = 'public'::regnamespace LOOP
+    EXECUTE format('ALTER SEQUENCE %s RESTART', name);
+  END LOOP;
+END $$
+"""
 
 
 def find_postgres() -> Path | None:
@@ -33,6 +53,7 @@ class Postgres:
             self.user = next(name for name in ("postgres", "nobody") if _exists(name))
             shutil.chown(self.folder, self.user)
         self._count = 0
+        self._given_back: deque[str] = deque()
 
     def start(self) -> None:
         """Create the cluster and wait until it answers (about 1.2 s)."""
@@ -69,15 +90,33 @@ class Postgres:
         self._sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return name
 
+    def lend(self, template: str) -> str:
+        """A database with the template's tables and nothing in them: one that was given back, emptied (about 10 ms), or a
+        new one. One that somebody is still connected to is let be.
+        """
+        for _ in range(len(self._given_back)):
+            name = self._given_back.popleft()
+            with self._connect(name) as connection:
+                if connection.execute(_OTHERS).fetchone() == (0,):
+                    connection.execute(_EMPTY)
+                    return name
+            self._given_back.append(name)
+        return self.create_from_template(template)
+
+    def give_back(self, name: str) -> None:
+        """Let another test have it; its schema is still the template's."""
+        self._given_back.append(name)
+
     def url(self, name: str) -> str:
         """How Danlu reaches that database."""
         return f"postgresql://danlu@/{name}?host={self.folder}"
 
     def _sql(self, statement: str) -> None:
-        with psycopg.connect(
-            host=str(self.folder), user="danlu", dbname="postgres", autocommit=True
-        ) as connection:
+        with self._connect("postgres") as connection:
             connection.execute(statement)  # type: ignore[call-overload]
+
+    def _connect(self, name: str) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(host=str(self.folder), user="danlu", dbname=name, autocommit=True)
 
     def _run(self, program: str, *arguments: object) -> None:
         path = self.binaries / program

@@ -10,6 +10,7 @@ from functools import cache
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from migrated import place_migrated
 from waiting import wait_for
 
 from app.auth import passwords, store
@@ -87,6 +88,7 @@ def serving(settings: Settings) -> Iterator[Served]:
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     settings = settings.model_copy(update={"port": port})
+    place_migrated(settings)
     app = create_app(settings)
     config = uvicorn.Config(app, log_level="warning", proxy_headers=False, server_header=False)
     server = uvicorn.Server(config)

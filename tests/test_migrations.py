@@ -10,6 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from factories import make_experiment, make_run
+from postgres import Postgres
 from sqlalchemy import func, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -19,6 +20,17 @@ from app.db import Database
 from app.errors import StartupError
 from app.models import Experiment, Run, RunEvent
 from app.orm import Base
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest, home: Path) -> Settings:
+    """Once on each database, which no other test has after what is done to its tables here."""
+    if request.param == "sqlite":
+        return load_settings(home=home, port=0)
+    server: Postgres = request.getfixturevalue("postgres")
+    return load_settings(
+        home=home, port=0, database_url=server.url(server.create_from_template("template_danlu"))
+    )
 
 
 def test_models_and_migrations_agree(database: Database) -> None:

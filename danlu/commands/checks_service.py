@@ -80,7 +80,10 @@ def _workers(settings: Settings, database: Database) -> list[Finding]:
 
 
 def check_leftovers(settings: Settings) -> list[Finding]:
-    """Processes of this home, and warm processes of this user, whose server or worker is gone."""
+    """Processes of this home, and warm processes of this user, whose server or worker is gone.
+
+    What another home of this user runs has its worker there, and is none of this home's business.
+    """
     left = [f"{process.pid} ({what})" for process, what in _ours(settings) if not _has_master(process)]
     if left:
         pids = " ".join(entry.split()[0] for entry in left)
@@ -110,10 +113,20 @@ def _ours(settings: Settings) -> list[tuple[psutil.Process, str]]:
 
 
 def _has_master(process: psutil.Process) -> bool:
-    """Whether a server, a worker or `up` is among its ancestors (or it is one itself)."""
+    """Whether a server, a worker or `up` is among its ancestors (or it is one itself), or who started the warm process
+    that it is or was forked from.
+    """
     with suppress(psutil.Error):
-        return any(_is_master(candidate) for candidate in (process, *process.parents()))
+        above = process.parents()
+        starter = _starter(process)
+        return any(one.pid == starter or _is_master(one) for one in (process, *above))
     return True  # it ended while we looked
+
+
+def _starter(process: psutil.Process) -> int | None:
+    """Who started this warm process: `worker.zygote` is told as its last argument, and its forks show the same."""
+    words = process.cmdline()
+    return int(words[-1]) if "worker.zygote" in words and words[-1].isdigit() else None
 
 
 def _is_master(process: psutil.Process) -> bool:

@@ -94,7 +94,7 @@ def open_page(
             base_url=base,
             java_script_enabled=javascript,
         )
-        context.tracing.start(screenshots=True, snapshots=True)
+        context.tracing.start(snapshots=True)
         context.set_default_timeout(15_000)
         contexts.append(context)
         page = context.new_page()
