@@ -45,6 +45,7 @@ def main() -> int:
     missed = 0
     for name in chosen:
         for figure in importlib.import_module(f"bench.{name}").measure():
+            print(f"{name}: {figure.name}: {figure.text}", file=sys.stderr)  # the table comes after minutes
             missed += figure.reached is False
             table.add_row(SUBJECTS[name], figure.name, figure.text, figure.aim, MARKS[figure.reached])
     Console(width=140).print(table)

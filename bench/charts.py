@@ -1,7 +1,7 @@
 """The charts of 100 runs in Chromium: how soon they are there, what a frame costs while somebody hovers, zooms or watches, and
 what the tab holds after a while.
 
-Frames are processor time of the page's main thread, of real pointer events and of a real stream of points. `DANLU_BENCH_MINUTES`
+Frames are processor time of the page's main thread, of real pointer events and of a real stream of points. `BENCH_MINUTES`
 says how long the tab is watched before its memory is taken, 2 by default.
 """
 
@@ -31,7 +31,7 @@ APPEND_SECONDS = 5.0
 
 def measure() -> Iterator[Figure]:
     """Finished runs first, then running ones that grow."""
-    minutes = float(os.environ.get("DANLU_BENCH_MINUTES", "2"))
+    minutes = float(os.environ.get("BENCH_MINUTES", "2"))
     with browser.browser() as opened:
         with contestants.danlu(RUNS, POINTS) as ended:
             yield from _first(opened, ended)

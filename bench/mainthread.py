@@ -88,7 +88,9 @@ def _tasks(events: list[dict[str, Any]]) -> list[tuple[float, float]]:
     }
     found: defaultdict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
     ends: defaultdict[tuple[int, int], float] = defaultdict(float)
-    for event in sorted((one for one in events if one.get("name") == TASK), key=lambda one: one["ts"]):
+    # One that was under way when the trace began or ended has no duration.
+    whole = (event for event in events if event.get("name") == TASK and "tdur" in event)
+    for event in sorted(whole, key=lambda one: one["ts"]):
         thread = event["pid"], event["tid"]
         if thread not in mains or event["ts"] < ends[thread]:  # one inside of another
             continue

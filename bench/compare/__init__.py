@@ -2,7 +2,7 @@
 
 All are up at the same time and are asked in turn (A B C …, A B C …), so that a drift of the machine hits all alike. What a
 peer's own page asks for is asked of it; where it cannot be installed, or shows no chart, the table says so.
-`DANLU_BENCH_POINTS=10000` measures the peers with long curves too, which takes an hour to fill; without it, Danlu alone has those. What a
+`BENCH_POINTS=10000` measures the peers with long curves too, which takes an hour to fill; without it, Danlu alone has those. What a
 frame costs in Danlu is in `bench/charts.py`.
 """
 
@@ -30,7 +30,7 @@ def measure() -> Iterator[Figure]:
     """With curves of 1,000 points beside the peers, then with 10,000."""
     yield Figure("load of the machine at the start", _load())
     with ExitStack() as stack:
-        points = int(os.environ.get("DANLU_BENCH_POINTS", "1000"))
+        points = int(os.environ.get("BENCH_POINTS", "1000"))
         here = list(_up(stack, RUNS, points))
         for name, reason in _absent:
             yield Figure(name, "absent", reason[:60])
@@ -46,7 +46,7 @@ _absent: list[tuple[str, str]] = []
 
 
 def _up(stack: ExitStack, runs: int, points: int) -> Iterator[Contestant]:
-    only = os.environ.get("DANLU_BENCH_PEERS_OF_COMPARE", "tensorboard,mlflow,aim,trackio").split(",")
+    only = os.environ.get("BENCH_PEERS_OF_COMPARE", "tensorboard,mlflow,aim,trackio").split(",")
     for name in ("danlu", *only):
         if not name:
             continue

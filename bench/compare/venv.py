@@ -21,8 +21,8 @@ def cache() -> Path:
 
 
 def folder(peer: str) -> Path:
-    """``$DANLU_BENCH_COMPARE/PEER``, by default in the cache."""
-    told = os.environ.get("DANLU_BENCH_COMPARE")
+    """``$BENCH_COMPARE/PEER``, by default in the cache."""
+    told = os.environ.get("BENCH_COMPARE")
     return Path(told or cache() / f"compare-python{platform.python_version()}") / peer
 
 

@@ -30,8 +30,8 @@ def cache() -> Path:
 
 
 def folder() -> Path:
-    """``$DANLU_BENCH_PEERS``, or a folder of the cache named after the versions."""
-    if told := os.environ.get("DANLU_BENCH_PEERS"):
+    """``$BENCH_PEERS``, or a folder of the cache named after the versions."""
+    if told := os.environ.get("BENCH_PEERS"):
         return Path(told)
     names = [f"python{platform.python_version()}", f"torch{version('torch')}"]
     names += [peer.replace("==", "").replace(".*", "") for peer in PEERS]

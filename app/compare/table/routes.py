@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -13,9 +14,10 @@ from app.auth.deps import require
 from app.clock import utcnow
 from app.compare.table import answer, queries
 from app.compare.table.answer import TableOut
-from app.compare.table.cache import Bodies
+from app.compare.table.cache import Bodies, Held
+from app.compare.table.patch import patched
 from app.compare.table.request import TableQuery
-from app.db import Database
+from app.db import Database, ReadSession
 from app.deps import DbDep
 from app.runs.listing.compiled import BadQuery
 
@@ -62,11 +64,26 @@ def _answer(request: Request, query: TableQuery, db: Database) -> Response:
         bodies: Bodies = request.app.state.table_bodies
         if (held := bodies.get(tag)) is not None:
             return Response(held, media_type="application/json", headers=headers)
-        names, rows = queries.core_rows(session, query, now)
-        metrics = queries.summaries(session, query, now)
-    body = answer.body(mark, names, rows, metrics)
-    bodies.put(tag, body)
+        asked = request.url.query
+        body = _patched(session, query, now, mark, bodies.latest(asked))
+        if body is None:
+            names, rows = queries.core_rows(session, query, now)
+            metrics = queries.summaries(session, query, now)
+            body = answer.body(mark, names, rows, metrics)
+    bodies.put(tag, Held(asked, mark.newest, body))
     return Response(body, media_type="application/json", headers=headers)
+
+
+def _patched(
+    session: ReadSession, query: TableQuery, now: datetime, mark: queries.Mark, held: Held | None
+) -> bytes | None:
+    """The answer out of an earlier one and what has changed since; None where that cannot be."""
+    if held is None or held.newest is None or query.since is not None:
+        return None
+    ids = queries.ids(session, query, now)
+    changed = query.model_copy(update={"since": held.newest})
+    names, rows = queries.core_rows(session, changed, now)
+    return patched(held.body, mark, ids, names, rows, queries.summaries(session, changed, now))
 
 
 def _etag(mark: queries.Mark, asked: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from rest import Rest, refused, resting
 from sqlalchemy import update
 
 from app.clock import utcnow
-from app.compare.table.cache import Bodies
+from app.compare.table import routes
+from app.compare.table.cache import Bodies, Held
+from app.compare.table.patch import patched
 from app.config import Settings
 from app.models import Run
 from app.runs.words import RunState
@@ -169,5 +172,74 @@ def test_kept_answers_are_those_of_their_state_and_bounded(rest: Rest) -> None:
     assert table(rest)["columns"]["name"] == ["after"]
     bodies = Bodies(limit=10)
     for tag, body in (("a", b"1234"), ("b", b"1234"), ("c", b"12345678"), ("d", b"12"), ("c", b"1234")):
-        bodies.put(tag, body)
+        bodies.put(tag, Held(tag, None, body))
     assert [bodies.get(tag) for tag in "abcd"] == [None, None, b"1234", b"12"]
+    bodies.put("e", Held("c", None, b"12"))
+    assert bodies.get("c") is None, "a newer answer to the same question takes its place"
+    assert bodies.latest("c") == Held("c", None, b"12")
+    assert bodies.latest("a") is None
+
+
+def whole(rest: Rest, **params: Any) -> dict[str, Any]:
+    """The answer as it is made when nothing is held."""
+    rest.served.app.state.table_bodies = Bodies()
+    return table(rest, **params)
+
+
+def by_run(body: dict[str, Any]) -> dict[str, Any]:
+    """The answer with each metric's runs in order."""
+    for one in body["metrics"].values():
+        order = sorted(range(len(one["run"])), key=one["run"].__getitem__)
+        for name, values in one.items():
+            one[name] = values and [values[at] for at in order]
+    return body
+
+
+def touch(rest: Rest, run: int, at: datetime | None = None) -> None:
+    with rest.served.db.write() as session:
+        session.execute(update(Run).where(Run.id == run).values(updated_at=at or utcnow()))
+
+
+def test_an_answer_that_is_brought_up_to_date_is_as_one_that_is_asked_for(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [rest.submit(name=f"r{number}", params={"n": [number]})["id"] for number in range(24)]
+    old = utcnow().replace(year=2020)
+    for place, run in enumerate(ids):
+        touch(rest, run, old + timedelta(minutes=place))
+        give(rest, run, loss=run / 3, acc=run)
+    made = []
+    monkeypatch.setattr(routes, "patched", lambda *args: made.append(patched(*args)) or made[-1])
+
+    def check(patches: int, **params: Any) -> None:
+        now = table(rest, **params)
+        assert len([one for one in made if one is not None]) == patches
+        held = rest.served.app.state.table_bodies
+        assert by_run(now) == by_run(whole(rest, **params))
+        rest.served.app.state.table_bodies = held
+
+    check(0)
+    give(rest, ids[3], loss=math.nan, new=0.1)
+    rest.http.patch(f"/api/v1/runs/{ids[3]}", json={"name": "named", "tags": ["ä"]})
+    check(1)
+    rest.bring(ids[5], RunState.CANCELLED)
+    assert rest.http.delete(f"/api/v1/runs/{ids[5]}").status_code == 204
+    check(2)
+    added = rest.submit(name="later")["id"]
+    give(rest, added, loss=1, acc=math.inf)
+    check(3)
+    rest.bring(ids[0], RunState.CANCELLED)
+    assert rest.post("/runs/bulk", {"ids": [ids[0]], "action": "archive"}).status_code == 200
+    check(4)
+    check(4, sort="name")
+    rest.http.patch(f"/api/v1/runs/{ids[7]}", json={"name": "a first one"})
+    check(5, sort="name")
+    # a change that comes to light long after its time is missed by what changed since, and noticed by the sum
+    with rest.served.db.write() as session:
+        session.execute(
+            update(Run).where(Run.id == ids[9]).values(name="late", updated_at=old.replace(year=2021))
+        )
+    check(5, sort="name")
+    for run in ids[6:]:
+        touch(rest, run)
+    check(5, sort="name")
