@@ -10,10 +10,10 @@ An export is a folder or a zip with
 """
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.clock import rfc3339
 from app.fields import MAX_ID, Name, Prose, one_line, storable
@@ -33,6 +33,18 @@ Whole = Annotated[int, Field(ge=-MAX_ID - 1, le=MAX_ID)]
 Count = Annotated[int, Field(ge=0, le=MAX_ID)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Attempt = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
+
+
+When = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment with its time zone, in UTC."""
 
 
 class Record(BaseModel):
@@ -55,7 +67,7 @@ class Manifest(Record):
     format: Literal["danlu-export"]
     version: Annotated[int, Field(ge=1)]
     danlu: Word = ""
-    exported_at: datetime
+    exported_at: When
     experiment: ExperimentRecord
     runs: Count
     files: bool = False
@@ -83,13 +95,13 @@ class MetricRecord(Record):
 class EventRecord(Record):
     """One entry of a timeline."""
 
-    at: datetime
+    at: When
     actor: Word
     before: RunState | None = Field(None, alias="from")
     after: RunState = Field(alias="to")
     reason: Reason | None = None
     detail: Text | None = None
-    attempt: Count = 0
+    attempt: Attempt = 0
 
 
 class RunRecord(Record):
@@ -119,12 +131,12 @@ class RunRecord(Record):
     after: Id | None = None
     sweep: Annotated[Word, Field(max_length=36)] | None = None
     owner: Word | None = None
-    archived_at: datetime | None = None
+    archived_at: When | None = None
     colour: Annotated[int, Field(ge=0, le=9)] | None = None
     state: RunState
     reason: Reason | None = None
     detail: Text | None = None
-    attempt: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    attempt: Attempt = 0
     resolved_device: Annotated[Word, Field(max_length=20)] | None = None
     worker: Word | None = None
     exit_code: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] | None = None
@@ -132,9 +144,9 @@ class RunRecord(Record):
     total: Whole | None = None
     epoch: Whole | None = None
     epochs: Whole | None = None
-    created_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    created_at: When
+    started_at: When | None = None
+    finished_at: When | None = None
     metrics: list[MetricRecord] = []
     events: list[EventRecord] = []
 

@@ -11,6 +11,10 @@ from danlu.events import EventWriter
 from danlu.hparams import write_session_end, write_session_start
 
 MAX_POINTS = 200_000_000
+MAX_TAG = 10_000
+"""Characters."""
+MAX_GROUP_BYTES = 1 << 30
+"""Of a table's row group, which is unpacked as a whole."""
 _NEEDED = {"tag": "string", "step": "int64", "wall_time": "double", "value": "double"}
 
 
@@ -39,10 +43,18 @@ def _points(series: Path) -> Iterator[tuple[str, int, float, float]]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(series) as file:
+        # Tags as a dictionary: one that stands in a million rows is in memory once.
+        with pq.ParquetFile(series, read_dictionary=["tag"]) as file:
             _check(file)
             for batch in file.iter_batches(1 << 16, columns=list(_NEEDED)):
-                yield from zip(*(batch.column(name).to_pylist() for name in _NEEDED), strict=True)
+                tags, *numbers = (batch.column(name) for name in _NEEDED)
+                if any(column.null_count for column in (tags, *numbers)):
+                    raise ValueError("a cell is empty")
+                known = tags.dictionary.to_pylist()
+                if any(len(tag) > MAX_TAG for tag in known):
+                    raise ValueError(f"a tag has more than {MAX_TAG} characters")
+                named = [known[place] for place in tags.indices.to_pylist()]
+                yield from zip(named, *(column.to_pylist() for column in numbers), strict=True)
     except pa.ArrowException as error:
         raise ValueError(str(error)) from error
 
@@ -51,7 +63,12 @@ def _check(file: Any) -> None:
     schema = file.schema_arrow
     for name, kind in _NEEDED.items():
         place = schema.get_field_index(name)
-        if place < 0 or str(schema.field(place).type) not in {kind, f"large_{kind}"}:
+        found = schema.field(place).type if place >= 0 else None
+        found = getattr(found, "value_type", found)  # of a dictionary
+        if str(found) not in {kind, f"large_{kind}"}:
             raise ValueError(f"there is no column {name} of type {kind}")
     if file.metadata.num_rows > MAX_POINTS:
         raise ValueError(f"it has more than {MAX_POINTS} points")
+    groups = (file.metadata.row_group(place) for place in range(file.metadata.num_row_groups))
+    if any(group.total_byte_size > MAX_GROUP_BYTES for group in groups):
+        raise ValueError(f"a row group unpacks to more than {MAX_GROUP_BYTES >> 30} GiB")

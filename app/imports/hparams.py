@@ -17,6 +17,8 @@ MAX_TEXT = 2_000
 _MAX_NODES = 5_000
 _MAX_DEPTH = 16
 _MAX_INT = 2**63 - 1
+_MAX_BITS = 4_096
+"""Of a whole number that is written out; Python refuses those that are much longer."""
 
 
 # Reads data only: what names a Python object becomes the text of its name. (A class of untyped ones has no type.)
@@ -61,7 +63,10 @@ def _flat(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
         name, item, depth = waiting.pop()
         seen += 1
         if isinstance(item, Mapping) and item and depth < _MAX_DEPTH:
-            below = [(f"{name}/{key}" if name else str(key), child, depth + 1) for key, child in item.items()]
+            below = [
+                (f"{name}/{_short(key)}" if name else _short(key), child, depth + 1)
+                for key, child in item.items()
+            ]
             waiting += reversed(below)
         else:
             yield name, item
@@ -83,7 +88,7 @@ def _plain(value: object) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= _MAX_INT else str(value)
+        return value if abs(value) <= _MAX_INT else _short(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, list | tuple) and len(value) <= 100 and all(_is_scalar(item) for item in value):
@@ -92,7 +97,9 @@ def _plain(value: object) -> object:
 
 
 def _short(value: object) -> str:
-    """The text of something nested: not all of it, an alias may repeat it beyond all bounds."""
+    """The text of a value; not of something nested, which an alias may repeat beyond all bounds, and of no endless number."""
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return "…"
     return str(value) if _is_scalar(value) or not isinstance(value, dict | list | tuple | set) else "…"
 
 

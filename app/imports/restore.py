@@ -6,6 +6,7 @@ out with a note. Importing the same export again adds nothing.
 
 import json
 import shutil
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +16,10 @@ from pydantic import ValidationError
 
 from app.config import Settings, run_dir
 from app.db import Database, WriteSession
-from app.errors import AppError, Invalid
+from app.disk import shortage
+from app.errors import AppError, Invalid, NoSpace
 from app.experiments import service as experiments
+from app.experiments.queries import lock_names
 from app.exports.records import RESTORED, VERSION, EventRecord, Manifest, RunRecord, origin_of
 from app.files import remove_tree
 from app.imports import store
@@ -50,17 +53,19 @@ def import_export(db: Database, settings: Settings, root: Path, wish: Wish, now:
     if wish.dry_run:
         return _told(db, manifest, records, notes, wish)
     with db.write() as session:
+        lock_names(session)  # or a run that is being imported right now would be missed
         experiment = experiments.ensure(
             session, settings, wish.experiment or manifest.experiment.name, owner_id=wish.owner_id, now=now
         )
         if not experiment.description:
             experiment.description = manifest.experiment.description
-        known = store.by_origin(store.known_runs(session, experiment.id))
+        there = store.known_runs(session, experiment.id)
+        known = store.by_origin(there)
     report = Report(experiment.slug, notes=notes)
     ids = {run.id: known[key].id for run in records if (key := _origin(slug, run)) in known}
     todo = [run for run in records if run.id not in ids]
     report.unchanged = len(records) - len(todo)
-    restorer = _Restorer(db, settings, root, wish, now, experiment, slug, ids)
+    restorer = _Restorer(db, settings, root, wish, now, experiment, slug, ids, store.last(there))
     for start in range(0, len(todo), BATCH):
         restorer.take(todo[start : start + BATCH], report)
         if wish.progress is not None:
@@ -73,20 +78,23 @@ class _Restorer:
 
     def __init__(
         self, db: Database, settings: Settings, root: Path, wish: Wish, now: datetime, experiment: Experiment,
-        source: str, ids: dict[int, int],
+        source: str, ids: dict[int, int], newest: int,
     ) -> None:  # fmt: skip
         self._db, self._settings, self._root, self._wish, self._now = db, settings, root, wish, now
-        self._experiment, self._source, self._ids = experiment, source, ids
+        self._experiment, self._source, self._ids, self._newest = experiment, source, ids, newest
+        self._others: list[store.Known] = []
 
     def take(self, records: Sequence[RunRecord], report: Report) -> None:
         """Curves and files first, into folders of their own; then the rows, and the folders into their places."""
         made = {record.id: self._folder(record, report.notes) for record in records}
         try:
             with self._db.write() as session:
+                records = self._new(session, records, report)
                 drafts = [self._draft(record) for record in records]
                 store.add(session, drafts, actor=self._wish.actor, now=self._now)
                 for record, draft in zip(records, drafts, strict=True):
                     self._ids[record.id] = draft.run.id
+                    self._newest = max(self._newest, draft.run.id)
                     self._settle(made[record.id], draft.run)
                     report.added.append(_fact(record, draft.run.id))
                 self._link(session, records, drafts)
@@ -94,13 +102,30 @@ class _Restorer:
             for folder in made.values():
                 remove_tree(folder)
 
+    def _new(
+        self, session: WriteSession, records: Sequence[RunRecord], report: Report
+    ) -> Sequence[RunRecord]:
+        """Those that nobody else has imported meanwhile; nobody else will until the transaction ends."""
+        self._others += store.hold(session, self._experiment, after=self._newest)
+        there = store.by_origin(self._others)
+        known = {run.id: there[key].id for run in records if (key := _origin(self._source, run)) in there}
+        self._ids |= known
+        self._newest = max(self._newest, store.last(self._others))
+        report.unchanged += len(known)
+        return [run for run in records if run.id not in known]
+
     def _folder(self, record: RunRecord, notes: list[str]) -> Path:
-        folder = self._settings.uploads_dir / f"restore-{self._experiment.slug}-{record.id}"
-        remove_tree(folder)
+        short = shortage(self._settings)
+        if short:
+            raise NoSpace(f"The rest is not imported: {short}.", retry_after=60)
+        folder = self._settings.uploads_dir / f"restore-{uuid.uuid4().hex}"
         folder.mkdir(parents=True)
-        _copy(self._root / "files" / str(record.id), folder)
+        files = self._root / "files"
+        if not files.is_symlink():
+            _copy(files / str(record.id), folder)
         series = self._root / "series" / f"{record.id}.parquet"
-        if series.is_file() and not series.is_symlink() and not has_events(folder):
+        linked = series.is_symlink() or series.parent.is_symlink()
+        if series.is_file() and not linked and not has_events(folder):
             try:
                 write_curves(series, folder, record)
             except (ValueError, OSError) as error:
@@ -201,8 +226,9 @@ def _records(root: Path) -> tuple[list[RunRecord], list[str]]:
     for place, item in enumerate(runs):
         try:
             record = RunRecord.model_validate_json(json.dumps(item))
-            if len(json.dumps(record.params)) > MAX_PARAMS_BYTES:
-                raise ValueError("params: more than 1 MiB")  # noqa: TRY301 - told as the others are
+            for name in ("params", "git", "env"):
+                if len(json.dumps(getattr(record, name))) > MAX_PARAMS_BYTES:
+                    raise ValueError(f"{name}: more than 1 MiB")  # noqa: TRY301 - told as the others are
             records[record.id] = record
         except ValidationError as error:
             notes.append(f"run number {place + 1} is left out: {_first(error)}")

@@ -15,6 +15,7 @@ from app.config import Settings, run_dir
 from app.db import Database, WriteSession
 from app.errors import Invalid
 from app.experiments import service as experiments
+from app.experiments.queries import lock_names
 from app.fields import MAX_NAME
 from app.files import remove_tree
 from app.imports import store
@@ -131,10 +132,12 @@ def import_folder(
     if wish.dry_run:
         return _told(db, found, notes, wish, uploaded=uploaded)
     with db.write() as session:
+        lock_names(session)  # or a run that is being imported right now would be missed
         experiment = experiments.ensure(session, settings, wish.experiment, owner_id=wish.owner_id, now=now)
-        work = _work(found, store.known_runs(session, experiment.id), uploaded=uploaded)
+        known = store.known_runs(session, experiment.id)
+        work = _work(found, known, uploaded=uploaded)
     report = Report(experiment.slug, notes=notes)
-    _Import(db, settings, experiment, wish, now, root, uploaded, report).run(work)
+    _Import(db, settings, experiment, wish, now, root, uploaded, report, store.last(known)).run(work)
     return report
 
 
@@ -183,6 +186,8 @@ class _Import:
     root: Path
     uploaded: bool
     report: Report
+    newest: int  # id of the last run that is known to be there
+    others: list[store.Known] = field(default_factory=list)  # that somebody else has imported meanwhile
 
     def run(self, work: list[_Work]) -> None:
         """Read and write, batch by batch, until all is done or the time is up."""
@@ -216,23 +221,36 @@ class _Import:
         if not batch:
             return
         with self.db.write() as session:
-            new = [(item, read) for item, read in batch if item.known is None]
-            if not self.uploaded:  # the same folder may have been imported meanwhile
-                roots = [str(item.found.root) for item, _ in new]
-                there = store.taken(session, self.experiment.id, roots)
-                new = [pair for pair in new if str(pair[0].found.root) not in there]
-                self.report.unchanged += len(there)
+            new = self._new(session, batch)
             drafts = [(item, self._draft(item.found, read)) for item, read in new]
             store.add(session, [draft for _, draft in drafts], actor=self.wish.actor, now=self.now)
             for item, draft in drafts:
                 self._settle(item.found, draft.run.slug)
                 self.report.added.append(_fact(item.found, draft.run.id) | {"name": draft.run.name})
+                self.newest = max(self.newest, draft.run.id)
             for item, read in batch:
                 if item.known is not None:
                     self._grow(session, item.found, item.known, read)
 
+    def _new(self, session: WriteSession, batch: list[tuple[_Work, RunRead]]) -> list[tuple[_Work, RunRead]]:
+        """What nobody else has imported meanwhile; nobody else will until the transaction ends."""
+        self.others += store.hold(session, self.experiment, after=self.newest)
+        again = _work([item.found for item, _ in batch], self.others, uploaded=self.uploaded)
+        new = []
+        for (item, read), now in zip(batch, again, strict=True):
+            if item.known is None and now.known is None:
+                new.append((item, read))
+            elif item.known is None:
+                self.report.unchanged += 1
+                if self.uploaded:
+                    _drop(item.found)
+        self.newest = max(self.newest, store.last(self.others))
+        return new
+
     def _grow(self, session: WriteSession, found: Found, known: store.Known, read: RunRead) -> None:
-        store.grow(session, known.id, read, origin(found), self.now)
+        if not store.grow(session, known.id, read, origin(found), self.now):
+            self.report.notes.append(f"{found.path or '.'}: run {known.id} was deleted meanwhile")
+            return
         self._settle(found, known.slug)
         self.report.updated.append(_fact(found, known.id))
 

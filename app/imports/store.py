@@ -9,9 +9,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.db import WriteSession
-from app.experiments.queries import lock_names
+from app.errors import Conflict
+from app.experiments.queries import by_slug, lock_names
 from app.experiments.slugs import slugify
-from app.models import Metric, Run, RunEvent
+from app.models import Experiment, Metric, Run, RunEvent
 from app.runs import states
 from app.runs.words import Reason, RunState
 from app.workers.queries import MetricSummary, write_metrics
@@ -43,21 +44,38 @@ class Draft:
     """What its timeline had before."""
 
 
-def known_runs(session: Session, experiment_id: int) -> list[Known]:
-    """The imported runs of an experiment."""
+def known_runs(session: Session, experiment_id: int, *, after: int = 0) -> list[Known]:
+    """The imported runs of an experiment whose ids are greater than `after`."""
     query = select(Run.id, Run.slug, Run.logdir, Run.imported).where(
-        Run.experiment_id == experiment_id, Run.deleted_at.is_(None), Run.imported.is_not(None)
+        Run.experiment_id == experiment_id,
+        Run.deleted_at.is_(None),
+        Run.imported.is_not(None),
+        Run.id > after,
     )
     return [Known(row[0], row[1], row[2], row[3]) for row in session.execute(query) if row[3]]
 
 
-def taken(session: WriteSession, experiment_id: int, logdirs: Sequence[str]) -> frozenset[str]:
-    """Which of these folders are runs of the experiment by now; nobody else adds any until the transaction ends."""
+def hold(session: WriteSession, experiment: Experiment, *, after: int) -> list[Known]:
+    """The runs that were imported meanwhile; nobody else adds any, or removes the experiment, until the transaction ends.
+
+    Args:
+        after: id of the last one that is known.
+
+    Raises:
+        Conflict: it was deleted meanwhile.
+    """
     lock_names(session)
-    query = select(Run.logdir).where(
-        Run.experiment_id == experiment_id, Run.deleted_at.is_(None), Run.logdir.in_(logdirs)
-    )
-    return frozenset(logdir for logdir in session.scalars(query) if logdir)
+    there = by_slug(session, experiment.slug, lock=True)
+    if there is None or there.id != experiment.id:
+        raise Conflict(
+            f"The experiment {experiment.slug} was deleted during the import, and what was imported with it."
+        )
+    return known_runs(session, experiment.id, after=after)
+
+
+def last(known: Iterable[Known]) -> int:
+    """Id of the newest, 0 of none."""
+    return max((run.id for run in known), default=0)
 
 
 def add(session: WriteSession, drafts: Sequence[Draft], *, actor: str, now: datetime) -> None:
@@ -79,14 +97,21 @@ def add(session: WriteSession, drafts: Sequence[Draft], *, actor: str, now: date
     session.flush()
 
 
-def grow(session: WriteSession, run_id: int, read: RunRead, imported: Json, now: datetime) -> None:
-    """Write what a grown run has now: times, step, summaries. Name, tags, notes and params stay as they are."""
+def grow(session: WriteSession, run_id: int, read: RunRead, imported: Json, now: datetime) -> bool:
+    """Write what a grown run has now: times, step, summaries. Name, tags, notes and params stay as they are.
+
+    Returns:
+        False when the run was deleted meanwhile; nothing is written then.
+    """
     values: Json = {"imported": imported, "updated_at": now, "step": read.step}
     if read.finished is not None and read.started is not None:
         values |= {"started_at": moment(read.started), "finished_at": moment(read.finished)}
-    session.execute(update(Run).where(Run.id == run_id).values(**values))
+    mine = update(Run).where(Run.id == run_id, Run.deleted_at.is_(None)).values(**values)
+    if session.scalar(mine.returning(Run.id)) is None:
+        return False
     session.execute(delete(Metric).where(Metric.run_id == run_id))
     write_metrics(session, run_id, metrics_of(read), now)
+    return True
 
 
 def succeeded(
