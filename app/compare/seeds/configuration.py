@@ -50,7 +50,7 @@ def key_of(run: Defined) -> str:
     """The same text for two runs that differ in nothing but the seed. A run of which nothing is known stands alone."""
     if not (run.recipe or run.snapshot or run.params):
         return f"run-{run.id}"
-    params = {key: value for key, value in run.params.items() if not is_seed(key)}
+    params = {key: _plain(value) for key, value in run.params.items() if not is_seed(key)}
     parts = [run.recipe, run.snapshot, command_of(run), seedless(run.args), params]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -123,7 +123,16 @@ def _keys(runs: Sequence[Defined]) -> list[str]:
 
 
 def _differs(values: Iterable[Any]) -> bool:
-    return len({json.dumps(value, sort_keys=True) for value in values}) > 1
+    return len({json.dumps(_plain(value), sort_keys=True) for value in values}) > 1
+
+
+def _plain(value: Any) -> Any:
+    """The value with whole numbers as such: 1.0 is 1, as in JSON and so in a browser."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _shown(value: Any) -> str:

@@ -6,12 +6,12 @@ the same seed twice is not a second observation. What does not count is named wi
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from app.compare.seeds.configuration import is_seed, key_of, labels, seed_of, seed_param
 from app.compare.seeds.queries import Outcome
-from app.compare.seeds.statistics import Summary, summary
+from app.compare.seeds.statistics import summary
 
 Json = dict[str, Any]
 Value = Literal["last", "min", "max"]
@@ -24,7 +24,6 @@ class Group:
     key: str
     label: str
     runs: list[tuple[Outcome, float | None, str | None]]
-    summary: Summary
 
     @property
     def values(self) -> list[float]:
@@ -34,17 +33,13 @@ class Group:
     def json(self) -> Json:
         """As it is answered."""
         first = self.runs[0][0].run
+        numbers = summary(self.values)
         return {
             "key": self.key,
             "label": self.label,
             "params": {key: value for key, value in first.params.items() if not is_seed(key)},
             "seed_param": seed_param(first.params),
-            "n": self.summary.n,
-            "mean": self.summary.mean,
-            "sd": self.summary.sd,
-            "se": self.summary.se,
-            "low": self.summary.low,
-            "high": self.summary.high,
+            **asdict(numbers),
             "left_out": dict(Counter(why for _, _, why in self.runs if why is not None)),
             "runs": [
                 {"id": one.run.id, "name": one.run.name, "seed": seed_of(one.run), "state": one.state, "value": value, "left_out": why}
@@ -65,10 +60,8 @@ def grouped(outcomes: Sequence[Outcome], value: Value) -> list[Group]:
     names = labels([runs[0].run for runs in found.values()])
     groups = []
     for (key, runs), label in zip(found.items(), names, strict=True):
-        judged = _judged(runs, value)
-        numbers = [number for _, number, why in reversed(judged) if why is None and number is not None]
-        groups.append(Group(key, label, judged, summary(numbers)))
-    return sorted(groups, key=lambda group: (-group.summary.n, -len(group.runs)))
+        groups.append(Group(key, label, _judged(runs, value)))
+    return sorted(groups, key=lambda group: (-len(group.values), -len(group.runs)))
 
 
 def _judged(runs: Sequence[Outcome], value: Value) -> list[tuple[Outcome, float | None, str | None]]:

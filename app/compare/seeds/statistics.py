@@ -5,8 +5,8 @@ numpy and scipy are imported where they are needed: they are a large part of the
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 Test = Literal["welch", "mannwhitney"]
 
@@ -18,6 +18,8 @@ LEAST = 3
 RESAMPLES = 10_000
 GENERATOR = "numpy PCG64, seed 0"
 """Fixed, so that the same numbers give the same interval."""
+MOST_WAYS = 20_000
+"""To divide the runs into two groups, which are all looked at where there are ties."""
 _CHUNK = 1 << 21
 """Numbers that are drawn at once: 16 MiB."""
 
@@ -80,12 +82,13 @@ def summary(values: Sequence[float]) -> Summary:
     n = len(values)
     if not n:
         return Summary(0)
-    mean = math.fsum(values) / n
+    scale, (small,) = _scaled([values])
+    mean = math.fsum(small) / n
     if n == 1:
-        return Summary(1, mean)
-    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    low, high = _quantiles([values])
-    return Summary(n, mean, sd, sd / math.sqrt(n), low, high)
+        return Summary(1, mean * scale)
+    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in small) / (n - 1))
+    low, high = _quantiles([small])
+    return Summary(n, *(one * scale for one in (mean, sd, sd / math.sqrt(n), low, high)))
 
 
 def difference(a: Sequence[float], b: Sequence[float], test: Test) -> Difference:
@@ -95,10 +98,20 @@ def difference(a: Sequence[float], b: Sequence[float], test: Test) -> Difference
     """
     n = (len(a), len(b))
     needed = (max(0, LEAST - n[0]), max(0, LEAST - n[1]))
-    mean = math.fsum(b) / n[1] - math.fsum(a) / n[0] if all(n) else None
+    scale, (one, two) = _scaled([a, b])
     if any(needed):
+        mean = (math.fsum(two) / n[1] - math.fsum(one) / n[0]) * scale if all(n) else None
         return Difference(n, needed, mean, NAMES[test], INTERVALS[test], note=_wanting(needed))
-    return _welch(a, b) if test == "welch" else _mann_whitney(a, b)
+    found = _welch(one, two) if test == "welch" else _mann_whitney(one, two)
+    low, high = (end and end * scale for end in (found.low, found.high))
+    return replace(found, mean=found.mean and found.mean * scale, low=low, high=high)
+
+
+def _scaled(groups: Sequence[Sequence[float]]) -> tuple[float, list[list[float]]]:
+    """A power of two and the numbers divided by it, which costs no digit: squares of very large numbers are none."""
+    largest = max((abs(value) for group in groups for value in group), default=0.0)
+    scale = 1.0 if largest == 0 or 1e-100 < largest < 1e100 else math.ldexp(1.0, math.frexp(largest)[1] - 1)
+    return scale, [[value / scale for value in group] for group in groups]
 
 
 def _welch(a: Sequence[float], b: Sequence[float]) -> Difference:
@@ -131,16 +144,20 @@ def _mann_whitney(a: Sequence[float], b: Sequence[float]) -> Difference:
     """Mann and Whitney's U of `b`: how many pairs have the greater number in `b`, ties counting half.
 
     H. B. Mann and D. R. Whitney, On a test of whether one of two random variables is stochastically larger than the
-    other, Annals of Mathematical Statistics 18 (1947) 50-60; two-sided; exact for small groups without ties, else
-    by the normal approximation with corrections for ties and continuity (scipy.stats.mannwhitneyu, method "auto").
+    other, Annals of Mathematical Statistics 18 (1947) 50-60; two-sided; exact for small groups, with ties by going
+    through all ways to divide the runs; else by the normal approximation with corrections for ties and continuity
+    (scipy.stats.mannwhitneyu).
     """
     from scipy import stats  # a second and 50 MB, for those who ask for it only
 
-    found = stats.mannwhitneyu(b, a, alternative="two-sided")
+    ways = math.comb(len(a) + len(b), len(a))
+    ties = len({*a, *b}) < len(a) + len(b)
+    method: Any = stats.PermutationMethod(n_resamples=MOST_WAYS) if ties and ways <= MOST_WAYS else "auto"
+    found = stats.mannwhitneyu(b, a, alternative="two-sided", method=method)
     p, u = float(found.pvalue), float(found.statistic)
     mean = math.fsum(b) / len(b) - math.fsum(a) / len(a)
     low, high = _quantiles([a, b])
-    least = min(1.0, 2 / math.comb(len(a) + len(b), len(a)))
+    least = min(1.0, 2 / ways)
     note = _told(p)
     if least >= ALPHA:
         note = f"With {len(a)} and {len(b)} runs this test cannot give a p below {least:.2g}: more seeds are needed."

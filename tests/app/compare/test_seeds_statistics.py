@@ -1,13 +1,15 @@
 """Means, intervals and tests against numpy, scipy and printed tables."""
 
 import math
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from app.compare.seeds.configuration import Defined, key_of, labels, seed_of, seedless
-from app.compare.seeds.statistics import difference, summary
+from app.compare.seeds.statistics import Test, difference, summary
 
 # Student's data of two sleeping drugs (Biometrika 6, 1908); Welch's t of it stands in the manual of R's t.test
 A = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
@@ -97,6 +99,53 @@ def test_three_and_three_are_too_few_for_mann_whitney() -> None:
     assert difference([1.0, 2, 3], [11.0, 12, 13], "welch").verdict == "different"
 
 
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ([1.0, 1, 1], [2.0, 2, 2]), ([1.0, 1, 2, 2], [2.0, 3, 3, 3]), ([0.0, 0, 0, 1, 1], [1.0, 1, 1, 1]),
+        ([1.0, 2, 3, 3], [3.0, 3, 4, 5, 5, 6]),
+    ],
+)  # fmt: skip
+def test_mann_whitney_is_exact_with_ties_too(a: list[float], b: list[float]) -> None:
+    def u(one: Sequence[float], two: Sequence[float]) -> float:
+        return sum((y > x) + 0.5 * (y == x) for x in one for y in two)
+
+    every = a + b
+    ways = []
+    for chosen in combinations(range(len(every)), len(a)):
+        rest = [every[place] for place in range(len(every)) if place not in chosen]
+        ways.append(u([every[place] for place in chosen], rest))
+    found = difference(a, b, "mannwhitney")
+    assert found.statistic == u(a, b)
+    tails = [sum(way >= u(a, b) for way in ways), sum(way <= u(a, b) for way in ways)]
+    assert found.p == pytest.approx(min(1.0, 2 * min(tails) / len(ways)))
+    assert found.least_p is not None
+    assert found.p is not None
+    assert found.p >= found.least_p, "what it cannot be below, it is not below"
+
+
+@pytest.mark.parametrize("scale", [1e200, 2.0**1020, 1e-200, 1e-300])
+@pytest.mark.parametrize("test", ["welch", "mannwhitney"])
+def test_very_large_and_very_small_numbers_are_as_any_others(scale: float, test: Test) -> None:
+    one, two = [1.0, 2.0, 3.0, 4.5], [2.5, 6.0, 7.0, 8.0]
+    plain, far = (
+        difference(one, two, test),
+        difference([x * scale for x in one], [x * scale for x in two], test),
+    )
+    assert far.p == pytest.approx(plain.p)
+    assert (far.verdict, far.note) == (plain.verdict, plain.note)
+    for name in ("mean", "low", "high"):
+        assert getattr(far, name) == pytest.approx(getattr(plain, name) * scale)
+    here, there = summary(one), summary([x * scale for x in one])
+    for name in ("mean", "sd", "se", "low", "high"):
+        assert getattr(there, name) == pytest.approx(getattr(here, name) * scale)
+
+
+def test_the_largest_numbers_have_a_mean() -> None:
+    assert summary([1.7e308, 1.7e308, 1.7e308]).mean == pytest.approx(1.7e308)
+    assert difference([-1.7e308] * 2, [1.7e308] * 2, "welch").mean == math.inf
+
+
 def test_groups_without_any_spread_get_no_p() -> None:
     found = difference([1.0, 1, 1], [2.0, 2, 2], "welch")
     assert (found.p, found.verdict, found.mean) == (None, None, 1.0)
@@ -129,6 +178,14 @@ def test_configurations_differ_by_anything_but_the_seed() -> None:
     shell = {"recipe": None, "snapshot": "a" * 64}
     lines = ("python t.py --seed 1 --x", "python t.py --seed 2 --x")
     assert len({key_of(defined(5, **shell, entrypoint=line)) for line in lines}) == 1
+
+
+def test_a_whole_number_is_the_same_however_it_was_written() -> None:
+    one = defined(1, params={"lr": 1, "net": {"width": [64.0, 1e300]}})
+    same = defined(2, params={"lr": 1.0, "net": {"width": [64, 1e300]}})
+    assert key_of(one) == key_of(same)
+    assert key_of(one) != key_of(defined(3, params={"lr": True, "net": {"width": [64, 1e300]}}))
+    assert labels([one, same]) == ["rings", "rings"]
 
 
 def test_runs_of_which_nothing_is_known_stand_alone() -> None:
