@@ -27,7 +27,7 @@ POLL_BYTES = 32 << 20
 _CHUNK_BYTES = 1 << 20
 MAX_RECORD_BYTES = 256 << 20
 """A record that claims to be larger is taken for corrupt."""
-MAX_TAGS = 5_000
+MAX_TAGS = 10_000
 MAX_FOLDERS = 2_000
 MAX_DEPTH = 16
 _SKIPPED = frozenset({".danlu", ".git", ".venv", "__pycache__"})
@@ -54,6 +54,9 @@ class EventTail:
             last poll has then returned every curve.
         notes: what could not be read and why, one sentence each, in the order of discovery.
     """
+
+    most_tags = MAX_TAGS
+    """Scalar tags that are followed."""
 
     def __init__(
         self, root: Path | str, *, poll_bytes: int = POLL_BYTES, folders: Collection[str] | None = None
@@ -248,8 +251,8 @@ class EventTail:
             if number is None:
                 continue
             if known is None:
-                if sum(map(len, self._series.values())) >= MAX_TAGS:
-                    self._note(f"{self._root}: more than {MAX_TAGS} scalar tags, the rest is left out")
+                if sum(map(len, self._series.values())) >= self.most_tags:
+                    self._note(f"{self._root}: more than {self.most_tags} scalar tags, the rest is left out")
                     continue
                 known = self._series.setdefault(folder, {})[tag] = Series()
             known.add(event.step, number)

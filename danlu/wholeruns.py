@@ -20,6 +20,8 @@ __all__ = ["Curve", "RunRead", "read_curves", "read_run"]
 
 _EARLIEST, _LATEST = 0.0, 253_402_300_000.0
 """Seconds since 1970 between which a moment can be stored: up to the year 9999."""
+MAX_CURVES = 1_000_000
+"""Of one run; nothing of an export is to be left out."""
 _SESSION_START = "_hparams_/session_start_info"
 
 
@@ -128,6 +130,8 @@ class _Noticing(EventTail):
 
 class _Keeping(EventTail):
     """Keeps every point."""
+
+    most_tags = MAX_CURVES
 
     def __init__(self, root: Path | str, *, folders: Collection[str] | None) -> None:
         super().__init__(root, folders=folders)

@@ -15,7 +15,7 @@ from app.errors import NotFound
 from app.exports.queries import Exported, Place
 from app.exports.records import FORMAT, VERSION, exact
 from app.exports.tables import runs_table, series_table
-from app.runs.files import list_files, open_file
+from app.runs.files import every_path, open_file
 from app.runs.place import folder_of, listed
 from danlu.wholeruns import read_curves
 
@@ -82,17 +82,8 @@ def _run(
         _add(archive, f"series/{place.id}.parquet", series_table(place.id, curves))
     yield pipe.taken()
     if files:
-        for path in _paths(root, place):
+        for path in every_path(root, only=listed(place.logdir, place.imported)):
             yield from _file(archive, pipe, root, path, f"files/{place.id}/{path}")
-
-
-def _paths(root: Path, place: Place) -> Iterator[str]:
-    only, after = listed(place.logdir, place.imported), None
-    while True:
-        found, after = list_files(root, after=after, limit=500, only=only)
-        yield from (str(item["path"]) for item in found)
-        if after is None:
-            return
 
 
 def _file(archive: zipfile.ZipFile, pipe: _Pipe, root: Path, path: str, name: str) -> Iterator[bytes]:

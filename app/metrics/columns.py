@@ -56,7 +56,7 @@ def encode(found: Sequence[Series], **more: object) -> bytes:
         head["before"] = [series.before for series in found]
         head["anchor"] = [series.anchor for series in found]
     head["columns"] = columns.heads
-    text = to_json(head)
+    text = to_json(head, inf_nan_mode="null")
     text += b" " * (-(4 + len(text)) % ALIGN)
     return b"".join([len(text).to_bytes(4, "little"), text, *columns.parts])
 
@@ -86,9 +86,12 @@ class _Columns:
         return known[0]
 
     def _decimals(self, array: NDArray[Any], divisor: int) -> int:
-        scaled = array if array.dtype.kind == "i" else np.rint(array * divisor)
         if not len(array):
             return self._put("range", 0, b"", 0, 0)
+        with np.errstate(over="ignore"):
+            scaled = array if array.dtype.kind == "i" else np.rint(array * divisor)
+        if not np.isfinite(scaled).all():  # a moment that a script made up
+            return self._floats(array.astype(np.float64))
         low, high = scaled.min(), scaled.max()
         if max(-int(low), int(high)) >= LARGEST_EXACT or high - low >= 2**32:
             return self._floats(array.astype(np.float64))

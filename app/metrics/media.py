@@ -19,7 +19,9 @@ KEPT: dict[Kind, int] = {"images": 50, "histograms": 50, "text": 100, "graph": 2
 BLOB_LIMIT = 32 * 2**20
 TEXT_LIMIT = 64 * 2**10  # characters of one text
 TEXTS = 64  # of one step
-BINS = 512  # of one histogram
+BINS = 512  # of one histogram, as it is answered
+MOST_BINS = 100_000
+"""Of one histogram, as it may be logged."""
 Result = TypeVar("Result")
 _Media = dict[str, dict[str, tuple[Kind, int]]]
 
@@ -181,8 +183,15 @@ def _histogram(one: Logged) -> dict[str, Any]:
     import numpy as np
     from tensorboard.util.tensor_util import make_ndarray
 
-    bins = np.asarray(make_ndarray(one.value), np.float64)
-    if bins.ndim != 2 or bins.shape[1] != 3 or not np.isfinite(bins).all():
+    # A script may write any tensor: one value stands for as many as its shape says, which may be all of the memory.
+    shape = [dim.size for dim in one.value.tensor_shape.dim]
+    if len(shape) != 2 or shape[1] != 3 or not 0 < shape[0] <= MOST_BINS:
+        return {"bins": []}
+    try:
+        bins = np.asarray(make_ndarray(one.value), np.float64)
+    except (TypeError, ValueError):
+        return {"bins": []}
+    if not np.isfinite(bins).all():
         return {"bins": []}
     if len(bins) > BINS:
         parts = np.array_split(bins, BINS)
@@ -192,10 +201,6 @@ def _histogram(one: Logged) -> dict[str, Any]:
 
 def _text(one: Logged) -> dict[str, Any]:
     values = list(one.value.string_val)
-    if not values and one.value.tensor_content:
-        from tensorboard.util.tensor_util import make_ndarray
-
-        values = [value for value in make_ndarray(one.value).ravel() if isinstance(value, bytes)]
     texts = [value.decode("utf-8", "replace") for value in values[:TEXTS]]
     cut = len(values) > TEXTS or any(len(text) > TEXT_LIMIT for text in texts)
     return {"texts": [text[:TEXT_LIMIT] for text in texts], "cut": cut}

@@ -1,6 +1,7 @@
 """The order in which pages show tags, so that the first ones can be sent before the page asks for them."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
@@ -29,4 +30,10 @@ def _section(tag: str) -> str:
 
 def _natural(text: str) -> list[tuple[int, int, str]]:
     parts = _NUMBER.split(text)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts if part]
+    return [_size(part) if part.isdecimal() else (1, 0, part.casefold()) for part in parts if part]
+
+
+def _size(digits: str) -> tuple[int, int, str]:
+    """Numbers by how many digits they have, then by these: int() refuses very long ones."""
+    plain = "".join(str(unicodedata.decimal(digit)) for digit in digits).lstrip("0")
+    return (0, len(plain), plain)

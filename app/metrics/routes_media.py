@@ -82,7 +82,9 @@ class LoggedOut(Answer):
     """What was logged at one step."""
 
     step: int
-    wall: float = Field(description="Seconds since 1970.")
+    wall: float | None = Field(
+        description="Seconds since 1970; null where a script made one up that is none."
+    )
     keys: list[str] = Field([], description="Images and graphs: what GET /media/blob takes.")
     bins: list[tuple[float, float, float]] = Field([], description="Histograms: left, right, count.")
     texts: list[str] = Field([], description="Texts, as they were written.")
@@ -136,7 +138,7 @@ def media(
 
     found = read_media(boards, reader, _known_runs(db, run), kind, tag)
     body = {"kind": kind, "tag": tag, "runs": [asdict(one) for one in found]}
-    return Response(to_json(body), media_type="application/json")
+    return Response(to_json(body, inf_nan_mode="null"), media_type="application/json")
 
 
 @router.get(

@@ -124,7 +124,8 @@ def _axis(points: Points, axis: XAxis, epoch: Points | None) -> Ints | Floats:
     if axis == "wall":
         return points.wall
     if axis == "relative":
-        return np.round(points.wall - points.wall[0], 3) if len(points.wall) else points.wall
+        with np.errstate(invalid="ignore"):  # a moment may be infinite
+            return np.round(points.wall - points.wall[0], 3) if len(points.wall) else points.wall
     return to_epochs(points.step, epoch) if axis == "epoch" else points.step
 
 

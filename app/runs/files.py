@@ -14,6 +14,8 @@ from app.errors import NotFound
 
 MAX_FILES = 10_000
 """Files and folders looked at for one list."""
+ALL_FILES = 5_000_000
+"""For an export, which is to have all of them."""
 MAX_DEPTH = 16
 PRIVATE = ".danlu"
 """Folder of what the worker and the run process tell each other; not shown."""
@@ -51,8 +53,14 @@ def list_files(
     return found, None
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Path and status of regular files, at most `MAX_FILES` of them."""
+def every_path(folder: Path, *, only: Collection[str] | None = None) -> list[str]:
+    """Paths of all files that `list_files` would list if it had no limit."""
+    walked = _walk(folder, ALL_FILES) if only is None else _in_folders(folder, only, ALL_FILES)
+    return sorted(path for path, _ in walked)
+
+
+def _walk(folder: Path, most: int = MAX_FILES) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of regular files; at most so many files and folders are looked at."""
     todo: list[tuple[Path, str, int]] = [(folder, "", 0)]
     seen = 0
     while todo:
@@ -60,7 +68,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
         for name, info in _entries(place):
             path = f"{prefix}{name}"
             seen += 1
-            if seen > MAX_FILES:
+            if seen > most:
                 return
             if stat.S_ISDIR(info.st_mode):
                 if depth < MAX_DEPTH and path != PRIVATE:
@@ -69,13 +77,15 @@ def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                 yield path, info
 
 
-def _in_folders(folder: Path, only: Collection[str]) -> Iterator[tuple[str, os.stat_result]]:
-    """Path and status of the regular files in these folders, at most `MAX_FILES` of them."""
+def _in_folders(
+    folder: Path, only: Collection[str], most: int = MAX_FILES
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of the regular files in these folders; at most so many are looked at."""
     seen = 0
     for below in sorted(only):
         for name, info in _entries(folder / below):
             seen += 1
-            if seen > MAX_FILES:
+            if seen > most:
                 return
             path = f"{below}/{name}" if below else name
             if stat.S_ISREG(info.st_mode) and _shown(name) and is_in(path, only):

@@ -6,9 +6,9 @@ A collection is named by what it holds: the same runs are the same collection, w
 import hashlib
 import json
 import logging
-import os
 import re
 import shutil
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +37,9 @@ class Collections:
         name = hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16]
         file = self._file(name)
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = file.with_suffix(f".{os.getpid()}.part")
+        partial = file.with_suffix(
+            f".{uuid.uuid4().hex}.part"
+        )  # of this call alone: another may make the same one
         partial.write_text(json.dumps({"runs": ids}), encoding="utf-8")
         partial.replace(file)
         return name

@@ -178,6 +178,14 @@ def test_files_come_along_when_asked_for(rest: Rest) -> None:
     assert curves_of(rest, new) == curves_of(rest, run)
 
 
+def test_ten_thousand_tags_and_more_come_back(rest: Rest) -> None:
+    run = ended(rest)
+    tags = [f"layer{number}/norm" for number in range(10_050)]
+    write(rest, run, {tag: [(0, 1.0, float(number))] for number, tag in enumerate(tags)})
+    new = back(rest, bring_back(rest, exported(rest)), run["id"])
+    assert set(read_curves(rest.folder(new))) == set(tags)
+
+
 def test_the_tables_are_what_pandas_reads(rest: Rest, tmp_path: Path) -> None:
     one = ended(rest, name="one", params={"lr": 0.1, "net": "mlp"}, tags=["x"])
     two = ended(rest, name="two", params={"lr": 1, "net": None, "deep": {"a": 1}})

@@ -1,5 +1,8 @@
 """What the compact columns hold, and how small they are."""
 
+import json
+import math
+
 import numpy as np
 import pytest
 from scalars import read_columns
@@ -69,6 +72,16 @@ def test_wall_times_to_the_millisecond_and_odd_ones() -> None:
     for odd in ([0.0, 1e12, 2e12], [-5.5, 3.25, 1.0]):
         _, (one,) = read_columns(encode([series([0.0] * 3, wall=odd)]))  # type: ignore[list-item]
         assert one["wall"] == odd
+
+
+def test_moments_that_are_none_are_sent_as_they_are() -> None:
+    for odd in ([1.0, math.inf, 2.0], [-math.inf, 1e308, math.nan]):
+        for axis in ("step", "wall", "relative"):
+            points = Points(np.arange(3), np.array(odd), np.zeros(3, np.float32))
+            found = make(1, "loss", points, axis=axis, kept=10, window=Window(since={1: 1}))  # type: ignore[arg-type]
+            head, (one,) = read_columns(encode([found]))
+            assert [repr(wall) for wall in one["wall"]] == [repr(odd[2])]
+            assert "Infinity" not in json.dumps(head)
 
 
 def test_equal_columns_are_there_once() -> None:

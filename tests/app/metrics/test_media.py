@@ -14,7 +14,15 @@ from served import Served, serving
 from sqlalchemy import select
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.graph_pb2 import GraphDef
-from tensorboard.compat.proto.summary_pb2 import DATA_CLASS_BLOB_SEQUENCE
+from tensorboard.compat.proto.summary_pb2 import (
+    DATA_CLASS_BLOB_SEQUENCE,
+    DATA_CLASS_TENSOR,
+    Summary,
+    SummaryMetadata,
+)
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_DOUBLE, DT_STRING
 from waiting import wait_for
 
 from app.clock import utcnow
@@ -170,6 +178,37 @@ def test_a_long_run_says_that_steps_are_left_out(served: Served, api: httpx.Clie
     assert len(found["items"]) == KEPT["text"]
     last = found["items"][-1]
     assert (last["step"], last["cut"], len(last["texts"][0])) == (3 * KEPT["text"] - 1, True, 2**16)
+
+
+def test_tensors_that_are_no_histograms_and_no_texts_are_survived(served: Served, api: httpx.Client) -> None:
+    odd = {
+        "histograms": [
+            TensorProto(dtype=DT_DOUBLE, tensor_shape=shape(10**10, 3), double_val=[1.0]),
+            TensorProto(dtype=DT_DOUBLE, tensor_shape=shape(2, 3), tensor_content=b"short"),
+            TensorProto(dtype=DT_STRING, tensor_shape=shape(1, 3), string_val=[b"a", b"b", b"c"]),
+            TensorProto(dtype=77, tensor_shape=shape(1, 3)),
+            TensorProto(dtype=DT_DOUBLE, tensor_shape=shape(3), double_val=[1, 2, 3]),
+        ],
+        "text": [TensorProto(dtype=DT_STRING, tensor_shape=shape(1), tensor_content=b"no string")],
+    }
+    run, folder = new_run(served)
+    with EventWriter(folder) as writer:
+        for plugin, tensors in odd.items():
+            metadata = SummaryMetadata(data_class=DATA_CLASS_TENSOR)
+            metadata.plugin_data.plugin_name = plugin
+            for number, tensor in enumerate(tensors):
+                item = Summary.Value(tag=f"{plugin}{number}", tensor=tensor, metadata=metadata)
+                writer.summary(Summary(value=[item]), 0, 1e9)
+    found = tags(api, run)
+    assert {kind for kind, _ in found} == {"histograms", "text"}
+    for kind, tag in found:
+        (one,) = media(api, kind, tag, run)
+        (item,) = one["items"]
+        assert item.get("bins", item.get("texts")) == [], (kind, tag)
+
+
+def shape(*sizes: int) -> TensorShapeProto:
+    return TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in sizes])
 
 
 def test_a_graph_is_listed_as_nodes(served: Served, api: httpx.Client) -> None:

@@ -11,7 +11,7 @@ from rest import Rest, refused
 
 from app.clock import utcnow
 from app.runs.cleanup import reconcile_deleted
-from app.runs.files import list_files
+from app.runs.files import MAX_FILES, every_path, list_files
 from app.runs.logfile import LogWriter
 from app.runs.queries import mark_deleted
 from app.runs.words import RunState
@@ -67,6 +67,16 @@ def test_a_file_that_goes_while_it_is_listed_breaks_no_list(rest: Rest, run: dic
     finally:
         ended.set()
         writer.join()
+
+
+def test_an_export_has_more_files_than_a_list(tmp_path: Path) -> None:
+    for number in range(MAX_FILES + 10):
+        (tmp_path / f"{number:05}").touch()
+    (tmp_path / ".danlu").mkdir()
+    (tmp_path / ".danlu" / "private").touch()
+    assert len(list_files(tmp_path, limit=2 * MAX_FILES)[0]) < MAX_FILES
+    assert every_path(tmp_path) == [f"{number:05}" for number in range(MAX_FILES + 10)]
+    assert len(every_path(tmp_path, only=[""])) == MAX_FILES + 10
 
 
 def test_a_run_without_a_folder_has_no_files_and_no_log(rest: Rest, run: dict[str, Any]) -> None:

@@ -127,6 +127,19 @@ def test_what_is_asked_for_must_be_there(rest: Rest) -> None:
         assert rest.http.get(f"/tensorboard/{bad}/data/runs").status_code in {400, 404}, bad
 
 
+def test_the_same_one_can_be_made_twice_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Collections(tmp_path)
+    replace, again = Path.replace, [made]
+
+    def slowly(part: Path, target: Path) -> Path:
+        if again:
+            again.pop().make([2, 1])
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", slowly)
+    assert made.runs(made.make([1, 2])) == (1, 2)
+
+
 def test_its_pages_need_a_login(sqlite_settings: Settings) -> None:
     with serving(sqlite_settings) as served:
         name = Collections(served.settings.tensorboard_dir).make([1, 2])
