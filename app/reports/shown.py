@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -33,9 +34,14 @@ LARGEST = 1e300
 AXES: dict[str, XAxis] = {"step": "step", "relative": "relative", "wall": "wall", "epoch": "epoch"}
 
 
+MAX_TAG = 200
+"""Characters of a tag in which an expression is searched for."""
+MAX_SECONDS = 1.0
+"""For all tags; nothing else runs in the server meanwhile."""
 MAX_REPEATS = 3
-_REPEATS = re.compile(r"[*+{]")
-_NESTED = re.compile(r"\)[*+{]")
+"""Repetitions of a regular expression, and alternatives within brackets, that a filter may have."""
+_REPEATS = re.compile(r"(?:[*+{]|(?<!\()\?)\??")
+_NESTED = re.compile(r"\)[*+{?]")
 
 
 @dataclass(frozen=True)
@@ -173,15 +179,34 @@ def tag_filter(text: str) -> Callable[[str], bool]:
     text = text.strip()
     if len(text) > 2 and text.startswith("/") and text.endswith("/"):
         # Python's expressions have no time limit: what grows faster than with the cube of a tag's length is refused.
-        if len(_REPEATS.findall(text)) > MAX_REPEATS or _NESTED.search(text):
-            raise BlockError(f"tags: {text[:60]} is too much; leave repetitions (* + {{}}) out")
+        inside = text.count("(") if "|" in text else 0
+        if len(_REPEATS.findall(text)) + inside > MAX_REPEATS or _NESTED.search(text):
+            raise BlockError(
+                f"tags: {text[:60]} is too much; leave repetitions (* + ? {{}}) and brackets out"
+            )
         try:
             pattern = re.compile(text[1:-1], re.IGNORECASE)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise BlockError(f"tags: {text[:60]} is no regular expression: {error}") from error
-        return lambda tag: pattern.search(tag[:200]) is not None
+        return _in_time(pattern, f"tags: {text[:60]} takes too long; leave repetitions (* + ? {{}}) out")
     folded = text.casefold()
     return lambda tag: folded in tag.casefold()
+
+
+def _in_time(pattern: re.Pattern[str], problem: str) -> Callable[[str], bool]:
+    """Whether an expression finds something, as long as all its searches together do not take long."""
+    spent = 0.0
+
+    def found(tag: str) -> bool:
+        nonlocal spent
+        if spent > MAX_SECONDS:
+            raise BlockError(problem)
+        start = time.perf_counter()
+        hit = pattern.search(tag[:MAX_TAG])
+        spent += time.perf_counter() - start
+        return hit is not None
+
+    return found
 
 
 def _one(given: dict[str, list[str]], key: str) -> str:

@@ -71,15 +71,17 @@ def params(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Json]:
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> Json:
-    """Nested objects as dotted keys; an empty object and a list are values.
+    """Nested objects as dotted keys; an empty object, a list, and an object with a name that is there already are values.
 
     >>> flat({"model": {"width": 8, "extra": {}}, "lr": 0.1})
     {'model.width': 8, 'model.extra': {}, 'lr': 0.1}
     """
     found: Json = {}
+    own = {f"{prefix}{key}" for key in params}
     for key, value in params.items():
-        if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{prefix}{key}.")
+        inner = flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {}
+        if inner and inner.keys().isdisjoint(own | found.keys()):
+            found |= inner
         else:
             found[f"{prefix}{key}"] = value
     return found

@@ -18,6 +18,16 @@ def test_params_that_differ_come_first_with_their_difference() -> None:
     assert rows[3]["differs"] is False
 
 
+def test_a_dotted_name_hides_no_nested_one() -> None:
+    found = values.params(
+        {"a.b": 1, "a": {"b": 2}, "c": {"d": {"e": 1}}, "c.d": {"e": 3}}, {"a.b": 1, "a": {"b": 3}}
+    )
+    rows = {row["key"]: (row["a"], row["b"]) for row in found}
+    assert rows["a"] == ({"b": 2}, {"b": 3})
+    assert rows["a.b"] == (1, 1)
+    assert (rows["c.d.e"], rows["c.d"]) == ((1, None), ({"e": 3}, None))
+
+
 def test_a_flag_is_no_number() -> None:
     assert values.same(1, 1.0)
     assert not values.same(True, 1)

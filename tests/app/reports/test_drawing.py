@@ -115,9 +115,20 @@ def test_a_block_may_be_a_name_or_a_query_alone() -> None:
 def test_a_filter_of_tags_cannot_take_for_ever() -> None:
     assert tag_filter("LOSS")("train/loss")
     assert tag_filter("/^val/")("val_acc")
-    for text in ("/(a+)+$/", "/.*.*.*.*x/", "/(/"):
+    assert tag_filter("/^(train|val)/loss.*?$/")("val/loss")
+    for text in (
+        "/(a+)+$/", "/.*.*.*.*x/", "/(/", f"/{'a?' * 30}{'a' * 30}/", f"/{'(a|aa)' * 30}$/", "/a{99999999999}/",
+        f"/{'(' * 9000}{')' * 9000}/", "/(a?)?(b?)?/",
+    ):  # fmt: skip
         with pytest.raises(BlockError):
-            tag_filter(text)
+            tag_filter(text)("a" * 40)
+
+
+def test_an_expression_that_is_slow_on_many_long_tags_is_given_up() -> None:
+    shown = tag_filter("/.*.*.*x/")
+    with pytest.raises(BlockError, match="takes too long"):
+        for number in range(1_000):
+            assert not shown("a" * 150 + str(number))
 
 
 def test_the_palette_is_that_of_the_pages() -> None:
