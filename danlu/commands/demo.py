@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +24,20 @@ EXPERIMENT = "demo"
 SEED = 42
 # Slower than the defaults, which are done in ten seconds: it should still train when somebody has made an account.
 PARAMS: dict[str, Any] = {"lr": 5e-6, "samples": 60_000, "epochs": 400, "patience": 40}
-NOTES = "Started by itself on the first start, to have something to look at. Delete it whenever you like."
+NOTES = "Started by itself on the first start, to have something to look at. It makes way for the first run that waits for it."
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.1
+WAY_SECONDS = 1.0
+"""Another run has to wait so long before the demo run makes way: a free slot is taken sooner."""
 
 
 def demo(
     skip: bool = typer.Option(False, "--skip", help="Only note that the first start is over."),
     parent: int = ParentOption,
 ) -> None:
-    """Submit the demo run on the first start of a home without experiments. Later starts never do."""
+    """Submit the demo run on the first start of a home without experiments, and stop it once another run waits for its
+    place. Later starts never do.
+    """
     from app.config import load_settings
 
     if parent is not None:
@@ -49,7 +54,10 @@ def demo(
                     f"danlu: no worker offers {RECIPE} after {WAIT_SECONDS:g} s: no demo run this time."
                 )
                 return
-            submit_demo(settings, database, schema)
+            run_id = submit_demo(settings, database, schema)
+            _mark(marker)
+            if run_id is not None:
+                make_way(database, run_id)
     _mark(marker)
 
 
@@ -71,6 +79,27 @@ def submit_demo(settings: Settings, database: Database, schema: dict[str, Any]) 
             experiment.id, RECIPE, recipe=RECIPE, params=params, seed=SEED, tags=["demo"], notes=NOTES
         )
         return queue.submit(session, spec, actor="first start", now=now).id
+
+
+def make_way(database: Database, run_id: int) -> None:
+    """Until the demo run has ended: stop it when another run is due and has not been started for `WAY_SECONDS`."""
+    from app.clock import utcnow
+    from app.errors import Conflict, NotFound
+    from app.models import Run
+    from app.runs import queue
+    from app.runs.words import RunState
+
+    waited = 0.0
+    while waited < WAY_SECONDS:
+        time.sleep(POLL_SECONDS)
+        with database.read() as session:
+            run = session.get(Run, run_id)
+            if run is None or RunState(run.state).terminal:
+                return
+            waits = run.state == RunState.RUNNING and queue.anything_due(session, utcnow())
+        waited = waited + POLL_SECONDS if waits else 0.0
+    with suppress(Conflict, NotFound), database.write() as session:
+        queue.request_cancel(session, run_id, actor="first start", now=utcnow())
 
 
 def _await_recipe(database: Database) -> dict[str, Any] | None:

@@ -231,6 +231,11 @@ def test_the_demo_run_is_made_once(home: Path) -> None:
     with started("up", home) as service:
         service.ready()
         assert wait_for(demo_runs, 60, "the demo run")[0]["recipe"] == "rings"
+        wait_for(lambda: demo_runs()[0]["state"] == "running", 60, "the demo run's start")
+        done = danlu(home, "submit", "quadratic", "--wait")
+        assert done.returncode == 0, done.stderr
+        assert demo_runs()[0]["state"] == "cancelled", "it makes way for the first run that waits"
+        wait_for(lambda: service.child("_demo") is None, 30, "the end of the demo's maker")
         assert service.stop(timeout=90) == 0
         assert service.tree() == []
     with started("up", home) as service:
