@@ -22,6 +22,8 @@ MAX_BLOCKS = 50
 """Of one report: each asks for runs, and in a file for curves."""
 MAX_CHARTS = 40
 """Of one block."""
+MAX_ALL_CHARTS = 200
+"""Of one file: each may have a hundred curves."""
 POINTS = 800
 """Of one curve: more than a printed chart has room for."""
 
@@ -72,11 +74,22 @@ def filled(
     ids = {run["id"] for one in found if one.shown for run in one.shown.runs}
     with db.read() as session:
         folders = run_folders(session, sorted(ids))
-    return [_charted(boards, reader, folders, one) if one.kind == "danlu-view" else one for one in found]
+    made, room = [], MAX_ALL_CHARTS
+    for one in found:
+        charted = one
+        if one.kind == "danlu-view":
+            charted = _charted(boards, reader, folders, one, min(MAX_CHARTS, room))
+        made.append(charted)
+        room -= len(charted.charts)
+    return made
 
 
 def _charted(
-    boards: TensorBoards, reader: ScalarReader, known_folders: dict[int, RunFolder], block: Filled
+    boards: TensorBoards,
+    reader: ScalarReader,
+    known_folders: dict[int, RunFolder],
+    block: Filled,
+    most: int,
 ) -> Filled:
     shown = block.shown
     if shown is None or not shown.runs:
@@ -87,7 +100,7 @@ def _charted(
         wanted = tag_filter(shown.tags)
         known = read_tags(boards, reader, folders)
         tags = [tag for tag in in_order(name for names in known.of.values() for name in names) if wanted(tag)]
-        drawn = tags[:MAX_CHARTS]
+        drawn = tags[:most]
         reading = read_series(boards, reader, folders, tags=drawn, axis=shown.look.axis, at_most=POINTS)
     except (BlockError, AppError) as error:
         return Filled(block.kind, shown, str(error))

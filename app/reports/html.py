@@ -102,7 +102,7 @@ def _drawn(block: Filled) -> str:
     assert shown is not None  # noqa: S101 - the caller has looked
     if block.problem:
         return _problem(block.problem)
-    if not block.charts:
+    if not block.charts and not block.left_out:
         return '<p class="report-gone">No curve.</p>'
     charts = "".join(line_chart(one, height=float(shown.block.height)) for one in block.charts)
     more = f'<p class="report-gone">And {block.left_out} more charts.</p>' if block.left_out else ""

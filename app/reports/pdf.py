@@ -200,9 +200,9 @@ class _Story:
         if block.kind == "danlu-runs":
             return [*head, self._runs(block), Spacer(0, 10)]
         plots = [Plot(one, WIDTH, float(block.shown.block.height)) for one in block.charts]
-        if not plots:
-            return [*head, self.note("No curve.")]
         more = [self.note(f"And {block.left_out} more charts.")] if block.left_out else []
+        if not plots:
+            return [*head, *(more or [self.note("No curve.")])]
         first: list[Flowable] = [KeepTogether([*head, plots[0]]), Spacer(0, 8)]
         return first + [part for plot in plots[1:] for part in (plot, Spacer(0, 8))] + more
 

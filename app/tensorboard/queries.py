@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from app.db import ReadSession
 from app.models import Experiment, Run
@@ -33,7 +33,7 @@ def run_counts(session: ReadSession, slugs: Iterable[str]) -> dict[str, int]:
     """How many runs each of these experiments has; one that does not exist is left out."""
     rows = session.execute(
         select(Experiment.slug, func.count(Run.id))
-        .outerjoin(Run, Run.experiment_id == Experiment.id)
+        .outerjoin(Run, and_(Run.experiment_id == Experiment.id, Run.deleted_at.is_(None)))
         .where(Experiment.slug.in_(list(slugs)))
         .group_by(Experiment.slug)
     )

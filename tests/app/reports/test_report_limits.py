@@ -11,6 +11,7 @@ from rest import Rest
 from written import trained
 
 from app.metrics.series import Series
+from app.reports import gather
 from app.reports.curves import Chart, Curve
 from app.reports.gather import MAX_BLOCKS
 from app.reports.groups import grouped
@@ -119,6 +120,20 @@ def test_a_report_has_so_many_blocks_and_no_more(rest: Rest) -> None:
     html = rest.post("/reports/preview", {"body": body, "experiment": "exp"}).json()["html"]
     assert html.count("seen #1") == MAX_BLOCKS
     assert html.count(f"{MAX_BLOCKS} of them at most") == 2
+
+
+def test_a_file_has_so_many_charts_and_says_what_it_leaves_out(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "MAX_ALL_CHARTS", 3)
+    trained(rest, count=1, points=3)  # two tags
+    body = "```danlu-view\nquery: sel=1\n```\n\n" * 3
+    made = rest.post("/reports", {"title": "t", "experiment": "exp", "body": body}).json()
+    html = rest.get(f"/reports/{made['id']}/export").text
+    assert html.count("<svg") == 3
+    assert (html.count("And 1 more charts"), html.count("And 2 more charts")) == (1, 1)
+    pages = PdfReader(BytesIO(rest.get(f"/reports/{made['id']}/export", format="pdf").content)).pages
+    assert "And 2 more charts" in "".join(page.extract_text() for page in pages)
 
 
 def run(number: int, **values: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The room's SQL on both databases."""
 
-from factories import make_experiment, make_run
+from factories import NOW, make_experiment, make_run
 
 from app.db import Database
 from app.metrics.queries import RunFolder, run_folders
@@ -13,6 +13,7 @@ def test_experiments_and_their_runs(database: Database) -> None:
         make_experiment(session, "empty")
         run = make_run(session, rings)
         expected = RunFolder(run.id, run.slug, "rings")
+        make_run(session, rings).deleted_at = NOW
     with database.read() as session:
         assert experiment_exists(session, "rings")
         assert not experiment_exists(session, "missing")
