@@ -12,6 +12,7 @@ from app.models import Experiment, Metric, Run, User
 from app.runs.listing.compiled import tag_items
 from app.runs.listing.language import OPERATOR, quote
 from app.runs.listing.terms import CHOICES, FIELDS, Kind
+from app.sqltext import contains
 
 MAX_ITEMS = 30
 NEWEST = 2_000
@@ -104,7 +105,7 @@ def complete(session: Session, query: str, at: int, experiment: str | None) -> t
     """Suggestions for what is typed at `at`, the likeliest first."""
     place = place_at(query, at)
     known = _Known(session, experiment)
-    items = known.names() if place.field is None else known.values(place.field)
+    items = known.names(place.typed) if place.field is None else known.values(place.field)
     return place, _matching(items, place.typed)[:MAX_ITEMS]
 
 
@@ -135,11 +136,12 @@ class _Known:
         # on its own, also inside of a statement on the same tables
         self._newest = newest.order_by(Run.id.desc()).limit(NEWEST).correlate(None)
 
-    def names(self) -> list[Item]:
+    def names(self, typed: str) -> list[Item]:
+        """Of metrics, of which there may be very many, those alone that have what is typed."""
         fields = [Item(f"{name}:", name, "field", about) for name, (_, about) in FIELDS.items()]
         metrics = [
             Item(_named("metrics", tag), tag, "metric", "last value; .min and .max too")
-            for tag in self._tags()
+            for tag in self._tags(typed)
         ]
         params = [Item(f"{_named('params', key)}:", key, "param", "parameter") for key in self._keys()]
         return [*metrics, *params, *fields]
@@ -200,8 +202,10 @@ class _Known:
             )
         return [str(value) for value in sorted(rows, key=_in_order)]
 
-    def _tags(self) -> Sequence[str]:
+    def _tags(self, typed: str) -> Sequence[str]:
         statement = select(Metric.tag).where(Metric.run_id.in_(self._newest)).distinct().order_by(Metric.tag)
+        if typed.isascii():  # a database knows no other letters' case
+            statement = statement.where(contains(Metric.tag, typed, sqlite=self._sqlite))
         return list(self._session.scalars(statement.limit(2_000)))
 
 

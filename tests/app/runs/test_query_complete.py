@@ -59,3 +59,16 @@ def test_suggestions_are_what_there_is(rest: Rest) -> None:
     assert texts("recipe:") == ["free"]
     assert texts("nothere:") == []
     assert rest.get("/query/complete", q="x", at=99).json()["start"] == 0
+
+
+def test_a_tag_behind_thousands_of_others_is_suggested(rest: Rest) -> None:
+    run = rest.submit()
+    summaries = [
+        MetricSummary(tag, 5, 0.1, 0.1, 0.1, 5, 5, 6)
+        for tag in [*(f"a{number}" for number in range(2_100)), "zz/LOSS", "zz/Ä"]
+    ]
+    with rest.served.db.write() as session:
+        write_metrics(session, run["id"], summaries, utcnow())
+    for typed, found in (("zz/l", "zz/LOSS"), ("loss", "zz/LOSS"), ("", "a0"), ("a2099", "a2099")):
+        items = rest.get("/query/complete", q=typed).json()["items"]
+        assert found in [item["label"] for item in items], typed
