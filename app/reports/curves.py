@@ -1,13 +1,14 @@
 """Curves as a report draws them: smoothed and without outliers like the workbench's, as plain lists. Pure."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.metrics.series import Series
+from app.reports.looks import colour_of, looks_of_runs
 from app.reports.shown import Look
 
 Floats = NDArray[np.float64]
@@ -64,7 +65,8 @@ def chart(
     groups: list[Curve] | None = None,
 ) -> Chart:
     """The chart of a tag: the curves of its groups, or else one per run that has it."""
-    curves = groups or [curve(one, runs[one.run], look) for one in series]
+    looks = looks_of_runs(runs.values())
+    curves = groups or [replace(curve(one, runs[one.run], look), dash=looks[one.run][1]) for one in series]
     return Chart(
         title=tag,
         axis={"step": "step", "relative": "seconds since the start", "wall": "time", "epoch": "epoch"}[
@@ -79,16 +81,15 @@ def chart(
 
 
 def curve(series: Series, run: dict[str, Any], look: Look) -> Curve:
-    """A run's series as a line; colour and dash are the run's own everywhere."""
+    """A run's series as a line in the run's own colour."""
     value = np.where(np.isfinite(series.value), series.value, np.nan).astype(np.float64)
     step = series.step.astype(np.float64)
     spacing = (step[-1] - step[0]) / max(1, series.total - 1) if len(step) > 1 else 1.0
     soft = smoothed(value, step, look.smoothing, spacing or 1.0, kernel=look.kernel)
-    colour = run["colour"]
     return Curve(
         label=f"{run['name']} #{run['id']}",
-        colour=run["id"] % 10 if colour is None else colour,
-        dash=run["id"] // 10 % 3,
+        colour=colour_of(run),
+        dash=0,
         x=series.x.astype(np.float64).tolist(),
         y=soft.tolist(),
         ghost=value.tolist() if look.smoothing else None,

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from app.compare.seeds.configuration import Defined, key_of, labels
 from app.metrics.series import Series
 from app.reports.curves import Curve, curve
+from app.reports.looks import looks_of_groups
 from app.reports.shown import Look
 
 Json = dict[str, Any]
 Floats = NDArray[np.float64]
 PLACES = 2000
 RESAMPLES = 1000
-COLOURS = 10
 CONFIGURATION = "configuration"
 """Groups by all but the seed."""
 
@@ -32,14 +32,8 @@ def grouped(series: list[Series], runs: dict[int, Json], look: Look) -> list[Cur
 
 def _apart(curves: list[Curve]) -> list[Curve]:
     """Each with the colour of its oldest run; with the next free one, or a dash, where another group has that already."""
-    taken: set[tuple[int, int]] = set()
-    found = []
-    for one in curves:
-        ways = [((one.colour + at) % COLOURS, at // COLOURS) for at in range(3 * COLOURS)]
-        colour, dash = next((way for way in ways if way not in taken), ways[0])
-        taken.add((colour, dash))
-        found.append(replace(one, colour=colour, dash=dash))
-    return found
+    looks = looks_of_groups(one.colour for one in curves)
+    return [replace(one, colour=colour, dash=dash) for one, (colour, dash) in zip(curves, looks, strict=True)]
 
 
 def _key(run: Json, group: str) -> str:

@@ -2,12 +2,11 @@
 import { column, plain } from "./wb_columns.js";
 import { isSeed } from "./wb_configuration.js";
 import { groupsOf } from "./wb_groups.js";
+import { looksOfGroups, looksOfRuns } from "./wb_looks.js";
 
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 const GROWING_MS = 20_000; // after its last point a curve is taken to have stopped
 const MOST_DIFFER = 3;
-const COLOURS = 10;
-const LOOKS = 3 * COLOURS; // colours, each in three dashes
 const NAMED = 24; // characters of a param's value in a label
 
 /** `host` is the <danlu-curves>, `state` the workbench's. */
@@ -18,7 +17,7 @@ export class Runs {
   /** Another number whenever a line may look different. */
   version = 0;
 
-  #looks = new Map();
+  #looks = null; // of what is drawn, by key
   #labels = new Map();
   #states = new Map();
   #names = new Map();
@@ -58,7 +57,7 @@ export class Runs {
 
   #rename() {
     this.#labels.clear();
-    this.#looks.clear();
+    this.#looks = null;
     const rows = this.drawn.map((run) => this.#row(run)).filter(Boolean);
     const keys = [...new Set(rows.flatMap((row) => Object.keys(row.params)))];
     const values = (key) => new Set(rows.map((row) => Object.hasOwn(row.params, key) && JSON.stringify(row.params[key])));
@@ -69,7 +68,7 @@ export class Runs {
   regroup() {
     const name = this.state.get("group");
     this.version += 1;
-    this.#looks.clear();
+    this.#looks = null;
     this.#labels.clear();
     this.groups = null;
     if (!name || this.drawn.length < 2) return;
@@ -91,26 +90,9 @@ export class Runs {
 
   /** How a run or a group is drawn: {colour: 0..9, dash: 0..2}. */
   look(key) {
-    if (this.groups && !this.#looks.size) this.#paintGroups();
-    let look = this.#looks.get(key);
-    if (!look) {
-      look = this.state.colour(typeof key === "number" ? key : 0);
-      if (this.drawn.length === 1) look = { ...look, dash: 0 }; // what is alone needs no dashes to be told apart
-      this.#looks.set(key, look);
-    }
-    return look;
-  }
-
-  /** A group has the colour of its oldest run; the next free one, or a dash, where another group has that already. */
-  #paintGroups() {
-    const taken = new Set();
-    for (const { key, runs } of this.groups) {
-      const { colour } = this.state.colour(Math.min(...runs));
-      const ways = Array.from({ length: LOOKS }, (_, at) => ({ colour: (colour + at) % COLOURS, dash: Math.floor(at / COLOURS) }));
-      const look = ways.find((one) => !taken.has(JSON.stringify(one))) ?? ways[0];
-      taken.add(JSON.stringify(look));
-      this.#looks.set(key, look);
-    }
+    const colourOf = (run) => this.state.colour(run).colour;
+    this.#looks ??= this.groups ? looksOfGroups(this.groups, colourOf) : looksOfRuns(this.drawn, colourOf);
+    return this.#looks.get(key) ?? { colour: colourOf(Number(key) || 0), dash: 0 }; // an entry of the legend that is hidden
   }
 
   /** What a run or a group is called: its name, and what it has that others do not. */

@@ -5,7 +5,7 @@ import { Difference } from "./wb_diff_view.js";
 class DiffPage extends HTMLElement {
   connectedCallback() {
     this.view = new Difference(this, {
-      colour: (id) => ({ colour: Number(this.dataset[`colour-${id}`] ?? id % 10), dash: Math.floor(id / 10) % 3 }),
+      colour: (id) => ({ colour: Number(this.dataset[`colour-${id}`] ?? id % 10), dash: 0 }),
       masked: () => new URLSearchParams(location.search).get("raw") !== "1",
       mask: (on) => this.#mask(on),
     });

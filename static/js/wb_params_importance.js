@@ -13,9 +13,9 @@ export class ImportanceCard {
     this.board = board;
     this.state = board.state;
     this.head = make("span", { class: "muted small", role: "status" });
-    this.notes = make("ul", { class: "by-notes small" });
+    this.notes = make("ul", { class: "by-notes small", hidden: true });
     this.body = make("tbody");
-    this.table = make("div", { class: "table-wrap by-importance", tabIndex: 0, role: "region", "aria-label": "Importance of params" }, make("table", { class: "table" },
+    this.table = make("div", { class: "table-wrap by-importance", tabIndex: 0, role: "region", "aria-label": "Importance of params", hidden: true }, make("table", { class: "table" },
       make("thead", {}, make("tr", {}, ...[["Param", ""], ["Importance", "by-wide-column"], ["Correlation", "by-wide-column"], ["Runs", "num"]].map(([text, name]) => make("th", { scope: "col", class: name }, text)))),
       this.body));
     this.element = make("section", { class: "card", "aria-label": "Importance" },

@@ -99,6 +99,7 @@ class SeedsPane {
     this.metric.value = body.metric ?? "";
     this.values.choose(state.get("agg"));
     this.tests.choose(state.get("test"));
+    this.bar.hidden = !tags.length;
     const none = !body.groups.length ? "No run matches." : !tags.length ? "No run has logged a metric yet." : "";
     this.said.replaceChildren(...(none ? [make("p", { class: "empty muted" }, none)] : []));
     const more = (group, count) => queueMore(state, group, count);

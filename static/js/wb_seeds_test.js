@@ -6,6 +6,7 @@ const VERDICTS = { different: "Different", "not shown": "Not shown" };
 
 /** The card of the comparison, in a list; a hint where two groups are still to be chosen; nothing where there is one. */
 export function comparisonCard({ comparison, groups, metric, value }, more) {
+  if (metric === null) return []; // there is nothing to compare
   if (!comparison) {
     if (groups.length < 2) return [];
     return [make("p", { class: "muted small" }, "Tick two groups to see whether the difference between them is more than chance.")];

@@ -2,6 +2,7 @@
 // `workbench(element)` gives it to whatever stands inside a <danlu-workbench>; each page has its own.
 import { RowStore } from "./wb_rows.js";
 import { KEYS } from "./wb_keys.js";
+import { looksOfRuns } from "./wb_looks.js";
 
 const WRITE_MS = 200;
 const FIRST_DRAWN = 10;
@@ -17,6 +18,7 @@ export class State {
   #values = {};
   #listeners = new Set();
   #timer = 0;
+  #looks = null; // of the runs that are drawn; null: to be found anew
   #own = new Map(); // colours that were chosen here and are on their way
 
   /** @param {{experiment?: string, runs?: number[]}} scope what the rows are of */
@@ -24,6 +26,7 @@ export class State {
     this.scope = scope;
     this.#values = read(location.search);
     this.rows = new RowStore(this);
+    this.rows.on(() => (this.#looks = null));
     this.abort = new AbortController();
     const { signal } = this.abort;
     window.addEventListener("popstate", () => this.#take(read(location.search)), { signal });
@@ -84,9 +87,14 @@ export class State {
     return first;
   }
 
-  /** How a run is drawn, the same everywhere: {colour: 0..9, dash: 0..2}. */
+  /** How a run is drawn, the same everywhere: {colour: 0..9, dash: 0..2}. Dashes are for colours that are drawn twice. */
   colour(id) {
-    return { colour: this.#own.get(id) ?? this.rows.get(id)?.colour ?? id % 10, dash: Math.floor(id / 10) % 3 };
+    this.#looks ??= looksOfRuns(this.drawn(), (run) => this.#colourOf(run));
+    return this.#looks.get(id) ?? { colour: this.#colourOf(id), dash: 0 };
+  }
+
+  #colourOf(id) {
+    return this.#own.get(id) ?? this.rows.get(id)?.colour ?? id % 10;
   }
 
   /** Show a colour before the server knows of it; null: as the server says. */
@@ -125,6 +133,7 @@ export class State {
   }
 
   #tell(changed) {
+    this.#looks = null;
     for (const { keys, listener } of [...this.#listeners]) {
       if (!keys || changed.some((key) => keys.has(key))) listener(changed);
     }

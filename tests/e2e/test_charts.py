@@ -85,7 +85,7 @@ def test_labels_colours_and_ranked_hover(page: Page, rest: Rest) -> None:
     compare(page, runs, "&sm=0.5")
     lines = state(page)["lines"]["loss/val"]
     assert {line["key"]: (line["colour"], line["dash"]) for line in lines} == {
-        run: (run % 10, run // 10 % 3) for run in runs
+        run: (run % 10, int(run > 10)) for run in runs
     }
     assert f"r3 #{runs[3]} · lr 0.2" in {line["label"] for line in lines}
     found = hover(page, "loss/val", 0.02, 0.95)

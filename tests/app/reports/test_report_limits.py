@@ -12,7 +12,7 @@ from written import trained
 
 from app.metrics.series import Series
 from app.reports import gather
-from app.reports.curves import Chart, Curve
+from app.reports.curves import Chart, Curve, chart
 from app.reports.gather import MAX_BLOCKS
 from app.reports.groups import grouped
 from app.reports.html import file_html
@@ -184,3 +184,12 @@ def test_groups_are_told_apart_where_their_oldest_runs_have_the_same_colour() ->
     some = [series(number, [0], [1.0]) for number in runs]
     found = grouped(some, runs, Look(group="params.lr"))
     assert [(one.colour, one.dash) for one in found] == [(1, 0), (2, 0), (3, 0), (4, 0)]
+
+
+def test_only_lines_of_one_colour_are_dashed() -> None:
+    runs = {number: run(number) for number in (31, 12, 11, 10, 21, 1)}
+    some = [series(number, [0], [1.0]) for number in runs]
+    found = chart("loss", some, runs, Look()).curves
+    assert {one.label: (one.colour, one.dash) for one in found} == {
+        "r1 #1": (1, 0), "r11 #11": (1, 1), "r21 #21": (1, 2), "r31 #31": (1, 0), "r10 #10": (0, 0), "r12 #12": (2, 0),
+    }  # fmt: skip
