@@ -5,6 +5,9 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 TORCH ?= auto
 TORCH_VERSION ?=
+# Processes for the tests, one more than two cores: they wait for other processes as long as they compute.
+JOBS ?= 3
+PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.danlu-$(TORCH)
 DEV_STAMP := $(VENV)/.danlu-dev-$(TORCH)
 
@@ -25,11 +28,11 @@ $(DEV_STAMP): pyproject.toml scripts/setup
 run: $(STAMP) ## Set up and open the dashboard with a worker and a demo run (TORCH=auto|cpu|cuda)
 	@exec $(VENV)/bin/danlu up
 
-test: $(DEV_STAMP) ## Set up and run the tests (real servers, workers, TensorBoard, PostgreSQL, Chromium)
-	@$(PY) -m pytest
+test: $(DEV_STAMP) ## Set up and run the tests, JOBS=3 at a time (real servers, workers, TensorBoard, PostgreSQL, Chromium)
+	@$(PYTEST)
 
 test-all: $(DEV_STAMP) ## The same with the slow ones
-	@$(PY) -m pytest -m "not docker"
+	@$(PYTEST) -m "not docker"
 
 test-docker: $(DEV_STAMP) ## Build the images and bring docker-compose.yml up for real (needs a Docker engine)
 	@$(PY) -m pytest -m docker tests/docker

@@ -84,8 +84,21 @@ def _migrated(settings: Settings) -> Iterator[Database]:
     database.close()
 
 
+LONGEST = (
+    "worker/test_supervisor.py", "e2e/test_first_fire.py", "danlu/test_cli_up.py", "worker/test_survival.py",
+    "danlu/test_thisrun_service.py", "danlu/test_client_docs.py", "examples/test_tutorial_recipe.py",
+    "worker/test_script_runs.py", "e2e/test_runs_table.py", "e2e/test_script_form.py", "e2e/test_runs_accessible.py",
+    "examples/test_examples.py", "danlu/test_thisrun.py", "danlu/test_ranks.py", "e2e/test_page_quality.py",
+)  # fmt: skip
+"""Modules of more than 20 s, the longest first: of several processes none ends long after the others."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow and docker tests run only when they are asked for by `-m`."""
+    """Long modules come first, where a module is one process's; slow and docker tests run only when asked for by `-m`."""
+    if config.getoption("dist", "no") == "loadfile":
+        tests = Path(__file__).parent
+        place = {tests / name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: place.get(item.path, len(place)))
     if config.getoption("-m"):
         return
     for item in items:

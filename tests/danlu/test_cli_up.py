@@ -7,14 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from up_process import Started, alive, answers, started
 from waiting import wait_for
 
-from danlu.client import Client
+from danlu.client import Client, Run
 
 
 def danlu(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -121,20 +120,24 @@ def test_a_cancelled_run_is_3(service: Started) -> None:
         env={**os.environ, "DANLU_HOME": str(service.home)},
     )
     try:
-        run = wait_for(lambda: running(service), 60, "a running run")
-        assert danlu(service.home, "cancel", str(run["id"]), "--wait").returncode == 0
+        run = running(service)
+        assert danlu(service.home, "cancel", str(run.id), "--wait").returncode == 0
         out, err = waiting.communicate(timeout=60)
     finally:
         waiting.kill()
-        waiting.wait()
+        waiting.communicate()
     assert waiting.returncode == 3, err
     assert json.loads(out)["reason"] == "cancelled_by_user"
-    assert danlu(service.home, "cancel", str(run["id"])).returncode == 0
+    assert danlu(service.home, "cancel", str(run.id)).returncode == 0
 
 
-def running(service: Started) -> dict[str, Any] | None:
-    found = json.loads(danlu(service.home, "ls", "--state", "running", "--json").stdout or "[]")
-    return found[0] if found else None
+def running(service: Started) -> Run:
+    """Wait for a run that runs, without starting a command each time one looks; with the token that the first one made."""
+    wait_for((service.home / "cli.toml").exists, 60, "the token")
+    with Client(home=service.home) as client:
+        found = wait_for(lambda: next(client.runs(state="running"), None), 60, "a running run")
+    assert found is not None
+    return found
 
 
 def test_a_second_server_on_the_home_is_refused_in_one_line(service: Started) -> None:
@@ -192,7 +195,7 @@ def test_nothing_outlives_a_killed_up(home: Path) -> None:
         assert (
             danlu(home, "submit", "rings", "--set", "epochs=1000", "--set", "patience=1000").returncode == 0
         )
-        wait_for(lambda: running(service), 60, "a running run")
+        running(service)
         start_tensorboard(service, "rings")
         lines = [" ".join(process.cmdline()) for process in service.tree()]
         assert any("tensorboard" in line for line in lines)
@@ -224,17 +227,17 @@ def test_what_dies_is_started_again(name: str, home: Path) -> None:
 
 
 def test_the_demo_run_is_made_once(home: Path) -> None:
-    def demo_runs() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(danlu(home, "ls", "-e", "demo", "--json").stdout or "[]")
-        return found
-
     with started("up", home) as service:
         service.ready()
-        assert wait_for(demo_runs, 60, "the demo run")[0]["recipe"] == "rings"
-        wait_for(lambda: demo_runs()[0]["state"] == "running", 60, "the demo run's start")
-        done = danlu(home, "submit", "quadratic", "--wait")
-        assert done.returncode == 0, done.stderr
-        assert demo_runs()[0]["state"] == "cancelled", "it makes way for the first run that waits"
+        danlu(home, "ls")  # makes the token that the client finds
+        with Client(home=home) as client:
+            demo = wait_for(lambda: next(client.runs(experiment="demo"), None), 60, "the demo run")
+            assert demo is not None
+            assert demo.recipe == "rings"
+            wait_for(lambda: demo.refresh().state == "running", 60, "the demo run's start")
+            done = danlu(home, "submit", "quadratic", "--wait")
+            assert done.returncode == 0, done.stderr
+            assert demo.refresh().state == "cancelled", "it makes way for the first run that waits"
         wait_for(lambda: service.child("_demo") is None, 30, "the end of the demo's maker")
         assert service.stop(timeout=90) == 0
         assert service.tree() == []
@@ -242,7 +245,7 @@ def test_the_demo_run_is_made_once(home: Path) -> None:
         url = service.ready()
         wait_for(lambda: answers(url, "/readyz"), 60, "readiness")
         wait_for(lambda: service.child("_demo") is None, 30, "the end of the demo's maker")
-        assert len(demo_runs()) == 1
+        assert len(json.loads(danlu(home, "ls", "-e", "demo", "--json").stdout)) == 1
 
 
 def test_the_server_alone_stops_cleanly(home: Path) -> None:

@@ -50,9 +50,14 @@ def up(home: Path) -> Iterator[tuple[Started, Client]]:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with up(tmp_path_factory.mktemp("home")) as (_, made):
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Started, Client]]:
+    with up(tmp_path_factory.mktemp("home")) as made:
         yield made
+
+
+@pytest.fixture
+def client(service: tuple[Started, Client]) -> Client:
+    return service[1]
 
 
 def submit(client: Client, folder: Path, source: str, **fields: object) -> Run:
@@ -87,18 +92,18 @@ def test_cancel_is_heard(client: Client, tmp_path: Path) -> None:
     assert list(run.stream_logs())[-1].startswith("saved at")
 
 
-def test_a_run_that_its_worker_had_to_stop_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    with up(home) as (first, client):
-        run_id = submit(client, tmp_path, LOOP).id
-        wait_for(lambda: (client.run(run_id).progress.step or 0) > 3, 60, "progress")
-        first.stop()
-    with up(home) as (_, client):
-        run = client.run(run_id)
-        wait_for(lambda: run.log().text.count("begins at") == 2, 60, "the second attempt")
-        (home / "experiments" / "exp" / run.slug / "enough").touch()
-        assert run.wait(60).state == "succeeded"
-        lines = [line for line in run.stream_logs() if line.startswith(("begins", "saved"))]
-        assert lines[0] == "begins at 0"
-        assert lines[2] == lines[1].replace("saved", "begins")
+def test_a_run_that_its_worker_had_to_stop_goes_on_from_its_checkpoint(
+    service: tuple[Started, Client], tmp_path: Path
+) -> None:
+    up, client = service
+    run = submit(client, tmp_path, LOOP)
+    wait_for(lambda: (run.refresh().progress.step or 0) > 3, 60, "progress")
+    worker = up.child("worker")
+    assert worker is not None
+    worker.terminate()  # `up` starts another
+    wait_for(lambda: run.log().text.count("begins at") == 2, 60, "the second attempt")
+    (up.home / "experiments" / "exp" / run.slug / "enough").touch()
+    assert run.wait(60).state == "succeeded"
+    lines = [line for line in run.stream_logs() if line.startswith(("begins", "saved"))]
+    assert lines[0] == "begins at 0"
+    assert lines[2] == lines[1].replace("saved", "begins")

@@ -19,6 +19,7 @@ from up_process import Started, answers, started
 from waiting import wait_for
 
 from app.config import Settings, load_settings
+from danlu.client import Client
 
 PASSWORD = "a furnace needs patience"
 QUICK = ["--set", "epochs=2", "--set", "samples=400"]
@@ -131,8 +132,10 @@ def test_a_run_from_the_form_the_command_line_and_curl(up: Started, open_page: O
 @pytest.mark.parametrize("victim", ["server", "worker"])
 def test_kill_9_and_nothing_is_stuck_or_left(up: Started, home: Path, victim: str) -> None:
     url = up.ready()
-    wait_for(lambda: [run for run in danlu(home, "ls") if run["state"] == "running"], 60, "the demo run")
-    run = str(danlu(home, "ls")[0]["id"])
+    danlu(home, "ls")  # makes the token that the client finds
+    client = Client(home=home)
+    run = wait_for(lambda: next(client.runs(state="running"), None), 60, "the demo run")
+    assert run is not None
     folder = next((home / "experiments" / "demo").glob("rings-*"))
     wait_for(lambda: list((folder / "checkpoints").glob("last-*.json")), 60, "a checkpoint")
     process = up.child(victim)
@@ -146,12 +149,13 @@ def test_kill_9_and_nothing_is_stuck_or_left(up: Started, home: Path, victim: st
     )
     wait_for(lambda: answers(url, "/readyz"), 60, "readiness")
     if victim == "worker":
-        wait_for(lambda: danlu(home, "show", run)["attempt"] == 2, 60, "the second attempt")
-        assert danlu(home, "show", run)["state"] == "running"
+        wait_for(lambda: run.refresh().attempt == 2, 60, "the second attempt")
+        wait_for(lambda: run.refresh().state == "running", 10, "the second attempt to run")
     else:
-        assert danlu(home, "show", run)["attempt"] == 1
-    danlu(home, "cancel", run)
-    wait_for(lambda: danlu(home, "show", run)["state"] == "cancelled", 40, "the cancellation")
+        assert run.refresh().attempt == 1
+    run.cancel()
+    wait_for(lambda: run.refresh().state == "cancelled", 40, "the cancellation")
+    client.close()
     tree = up.tree()
     assert up.stop() == 0
     wait_for(lambda: not any(process.is_running() for process in tree), 10, "everything to be gone")

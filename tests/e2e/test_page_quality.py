@@ -42,7 +42,7 @@ def test_no_page_has_an_accessibility_violation(
     for name, path in PAGES.items():
         page.goto(path.format(**ids))
         expect(page.locator("main h1").first).to_be_visible()
-        found[name] = violations(page)
+        found[name] = violations(page, theme=theme)
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 

@@ -117,7 +117,7 @@ def test_the_pages_are_accessible_and_fit(report: int, open_page: OpenPage, them
         for one in (page, phone):
             one.goto(path)
             expect(one.locator(ready).first).to_be_attached()
-        assert violations(page) == [], path
+        assert violations(page, theme=theme) == [], path
         assert overflow(phone) <= 0, path
 
 

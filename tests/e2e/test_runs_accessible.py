@@ -57,14 +57,14 @@ def test_axe_finds_nothing_in_any_state(open_page: OpenPage, rest: Rest, watch: 
         page,
         f"/experiments/exp?sel={ids['failed']}&hide={ids['queued']}&base={ids['running']}&sort=-created,name",
     )
-    found["selected"] = violations(page)
+    found["selected"] = violations(page, theme=theme)
     opened(page, "/experiments/exp?group=params.lr")
     page.locator(".wt-opener").first.click()
-    found["grouped"] = violations(page)
+    found["grouped"] = violations(page, theme=theme)
     for act in STATES:
         opened(page)
         act(page)
-        found[act.__name__] = violations(page)
+        found[act.__name__] = violations(page, theme=theme)
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 

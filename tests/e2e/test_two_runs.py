@@ -129,9 +129,9 @@ def test_both_panes_are_accessible_on_a_phone_and_a_laptop(
         page = open_page(width=width, theme=theme)
         page.goto(f"/compare/diff?a={slow[0]}&b={fast[0]}")
         expect(page.locator("danlu-diff[data-ready]")).to_be_visible()
-        assert violations(page) == []
+        assert violations(page, theme=theme) == []
         assert overflow(page) <= 0
         page.goto(f"/experiments/exp?pane=seeds&two={slow[0]},{fast[0]}")
         expect(page.locator("#pane-seeds[data-ready]")).to_be_visible()
         assert overflow(page) <= 0
-        assert [fault for fault in violations(page) if "seeds" in fault] == []
+        assert [fault for fault in violations(page, theme=theme) if "seeds" in fault] == []

@@ -83,6 +83,7 @@ def test_05_figure(tmp_path: Path) -> None:
     assert shape(values(board)["figure"][0][1].image.encoded_image_string) == (800, 800, 4)
 
 
+@pytest.mark.slow  # test_tutorial_recipe.py runs the same training
 def test_06_callback(tmp_path: Path) -> None:
     out, board = run("06_callback.py", tmp_path)
     assert [path.parent.name for path in board.rglob("*tfevents*")] == ["model"]

@@ -42,6 +42,7 @@ def output_of(notebook: NotebookNode, text: str, number: int = 0) -> list[Notebo
     return list(cells[number].outputs)
 
 
+@pytest.mark.slow  # the same code as the scripts'
 def test_every_cell_runs_and_draws(tmp_path: Path) -> None:
     assert all(
         not cell.outputs and cell.execution_count is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import supervisor
-from supervisor import Supervisor, check_invariants
+from supervisor import StartWorker, Supervisor, check_invariants
 from waiting import wait_for
 
 from app.config import Settings
@@ -214,9 +214,6 @@ def launch(launcher: Launcher, recipes_dir: Path, tmp_path: Path) -> Launch:
         return launcher.submit(replace(spec, **changes))
 
     return start
-
-
-StartWorker = Callable[..., Supervisor]
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from waiting import wait_for
 
 from app.clock import utcnow
@@ -19,6 +21,11 @@ from app.experiments.slugs import slugify
 from app.models import Experiment, Run, RunEvent, Worker
 from app.runs import queue
 from app.runs.words import RunState
+
+mostly_sqlite = pytest.mark.parametrize(
+    "settings", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)], indirect=True
+)
+"""For what another test shows on PostgreSQL, too: the queue's own tests, and a run from claim to finish, run on both."""
 
 
 @dataclass
@@ -40,6 +47,9 @@ class Supervisor:
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         return self.process.wait(timeout)
+
+
+StartWorker = Callable[..., Supervisor]
 
 
 def start(settings: Settings, log: Path, **changes: Any) -> Supervisor:

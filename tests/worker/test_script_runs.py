@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from conftest import StartWorker
-from supervisor import finished, folder_of, run_of, submit
+from supervisor import StartWorker, finished, folder_of, mostly_sqlite, run_of, submit
 from waiting import wait_for
 
 from app.clock import utcnow
@@ -43,6 +42,7 @@ def log_of(settings: Settings, database: Database, run_id: int) -> str:
     return (folder_of(settings, database, run_id) / "stdout.log").read_text()
 
 
+@mostly_sqlite
 def test_scripts_from_the_queue(
     start: StartWorker, database: Database, settings: Settings, tmp_path: Path
 ) -> None:

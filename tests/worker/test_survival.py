@@ -1,15 +1,26 @@
 """A worker whose database, descriptors or own time are taken away."""
 
+import itertools
 import resource
 import signal
 import sqlite3
 from pathlib import Path
 from typing import Any
 
-import psutil
-from supervisor import cancel, events_of, finished, folder_of, in_state, processes_of, run_of, submit
+from supervisor import (
+    cancel,
+    events_of,
+    finished,
+    folder_of,
+    in_state,
+    processes_of,
+    run_of,
+    submit,
+    workers_of,
+)
 from waiting import wait_for
 
+from app.clock import utcnow
 from app.config import Settings
 from app.db import Database
 from app.models import Run
@@ -17,6 +28,7 @@ from app.runs.words import RunState
 
 QUICK: dict[str, Any] = {
     "heartbeat_seconds": 0.2, "fence_seconds": 1.5, "fence_kill_seconds": 2.5, "lease_seconds": 4, "sweep_seconds": 0.5,
+    "cancel_grace_seconds": 1,
 }  # fmt: skip
 
 
@@ -67,19 +79,32 @@ def test_a_stopped_supervisor_does_not_keep_its_run_alive(
     assert [to for _, to, _ in events_of(database, run_id)].count("queued") == 2
 
 
+def lowest_free(pid: int) -> int:
+    """The number that its next descriptor would have."""
+    taken = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    return next(number for number in itertools.count() if number not in taken)
+
+
 def test_without_descriptors_nothing_is_claimed_and_nothing_breaks(
     start_sqlite, sqlite_database: Database
 ) -> None:
     database = sqlite_database
-    worker = start_sqlite()
+    worker = start_sqlite(heartbeat_seconds=0.2)
     finished(database, submit(database, "fine"))
-    used = psutil.Process(worker.process.pid).num_fds()
-    soft, hard = resource.prlimit(worker.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(worker.process.pid, resource.RLIMIT_NOFILE, (used, hard))
-    waiting = submit(database, "fine")
-    wait_for(lambda: "no descriptors are left" in worker.log.read_text(), 20, "word of it")
+    pid = worker.process.pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+
+    def warned() -> bool:
+        """Takes what is free, again when something that was open for a moment has been closed."""
+        now = resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(now, lowest_free(pid)), hard))
+        return "no descriptors are left" in worker.log.read_text()
+
+    wait_for(warned, 30, "word of it")
+    waiting, submitted = submit(database, "fine"), utcnow()
+    wait_for(lambda: workers_of(database)[0].last_seen_at > submitted, 20, "a sign of life")
     assert run_of(database, waiting).state == "queued"
-    resource.prlimit(worker.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
     run = finished(database, waiting)
     assert run.reason == "completed"
     assert worker.process.poll() is None

@@ -38,6 +38,9 @@ def ask(rest: Rest, data: Path) -> Any:
     return answer.json()
 
 
+@pytest.mark.parametrize(
+    "settings", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)], indirect=True
+)
 def test_a_thousand_runs_are_there_in_bounded_time(
     rest: Rest, data: Path, record_property: Callable[[str, object], None]
 ) -> None:
