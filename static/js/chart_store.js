@@ -241,8 +241,7 @@ export class SeriesStore {
   /** Forget runs that are gone. */
   drop(runs) {
     this.runs = this.runs.filter((run) => !runs.includes(run));
-    const tags = [...this.tags.keys()];
-    for (const run of runs) this.forget(run, tags);
+    for (const run of runs) this.forget(run, [...this.tags.keys()]);
   }
 
   #rewind(entry, step) {
