@@ -102,8 +102,9 @@ export class Card {
   }
 
   #noted() {
-    this.note.hidden = !(this.shown.logY && this.plot?.nothing);
-    if (!this.note.hidden) this.note.textContent = "No value above zero in view: nothing to show on a logarithmic axis.";
+    const none = Boolean(this.shown.logY && this.plot?.nothing);
+    if (this.note.hidden === none) this.note.hidden = !none; // an attribute that is set counts as a change
+    if (none) this.note.textContent = "No value above zero in view: nothing to show on a logarithmic axis.";
     this.element.dataset.drawn ??= "1";
   }
 

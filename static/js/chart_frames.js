@@ -1,17 +1,21 @@
 // Drawing by the frame: whatever the charts of a page have to draw is done in portions that leave the page responsive.
-const CALM = 260_000; // thin line segments a frame
-const BUSY = 45_000; // the same while somebody zooms, or curves grow
-const CALM_MS = 12;
-const BUSY_MS = 5;
+const CALM_MS = 12; // of a frame
+const BUSY_MS = 5; // the same while somebody zooms, or curves grow
+const [LEAST_COST, USUAL_COST, MOST_COST] = [2e-5, 1.5e-4, 6e-4]; // milliseconds of a thin line segment
+const TELLING = 5000; // segments in a frame that tell what one costs
 const SETTLED_MS = 250;
 
 const jobs = new Set();
 let request = 0;
 let busyUntil = 0;
+let cost = USUAL_COST;
 let settle = 0;
 const settled = new Set();
 
-/** Draw this with the next frames. @param {{begin: () => Iterator<number>|null, small: boolean, done: () => void, stretch: () => void}} plot */
+/**
+ * Draw this with the next frames.
+ * @param {{begin: () => Iterator<number>|null, small: boolean, grows: boolean, done: () => void, stretch: () => void}} plot
+ */
 export function schedule(plot) {
   plot.job = null;
   jobs.add(plot);
@@ -55,12 +59,22 @@ function step(plot) {
   return piece;
 }
 
+/** What a segment costs here: a canvas only notes lines, and draws them when the script is done. */
+function learn(started, segments) {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    cost = Math.min(MOST_COST, Math.max(LEAST_COST, 0.7 * cost + (0.3 * (performance.now() - started)) / segments));
+  };
+  port2.postMessage(0);
+}
+
 function frame() {
   request = 0;
   const started = performance.now();
-  const busy = hurried();
-  let left = busy ? BUSY : CALM;
-  const most = busy ? BUSY_MS : CALM_MS;
+  const most = hurried() || [...jobs].some((plot) => plot.grows) ? BUSY_MS : CALM_MS;
+  const budget = most / cost;
+  let left = budget;
   for (const plot of jobs) {
     if (plot.job) continue;
     // all of them get their axes first: what is shown stays in step
@@ -77,5 +91,6 @@ function frame() {
     if (plot.job || left <= 0 || performance.now() - started >= most) break;
   }
   for (const plot of jobs) if (plot.job) plot.stretch();
+  if (budget - left > TELLING) learn(started, budget - left);
   if (jobs.size) request ||= requestAnimationFrame(frame);
 }

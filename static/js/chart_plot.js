@@ -76,6 +76,11 @@ export class Plot {
     schedule(this);
   }
 
+  /** Are its curves getting longer? */
+  get grows() {
+    return this.context.grows();
+  }
+
   /** Called when it has become quiet. */
   refine() {
     if (this.#shown) this.#shown.anew = true;
@@ -192,7 +197,11 @@ export class Plot {
   }
 
   #frame() {
-    const { left, top, right, bottom } = this.box;
+    const { left, top, right, bottom, width, height } = this.box;
+    const { x, y, how } = this;
+    const print = [left, width, height, x.min, x.max, x.log, y.min, y.max, y.log, how.axis, ratio()].join();
+    if (this.framed === print && this.framedIn === this.theme) return; // curves that grow: the same axes many times
+    [this.framed, this.framedIn] = [print, this.theme];
     drawFrame(this.#pen(this.#back, ratio()), this);
     const place = `${left} ${top} ${right} ${bottom}`;
     if (this.place === place) return;

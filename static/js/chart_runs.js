@@ -19,6 +19,7 @@ export class Runs {
 
   #looks = null; // of what is drawn, by key
   #labels = new Map();
+  #print = "";
   #states = new Map();
   #names = new Map();
   #heardAt = -Infinity;
@@ -66,14 +67,19 @@ export class Runs {
 
   /** Put runs together that are alike in the column that the state names. */
   regroup() {
-    const name = this.state.get("group");
-    this.version += 1;
     this.#looks = null;
     this.#labels.clear();
-    this.groups = null;
-    if (!name || this.drawn.length < 2) return;
+    this.groups = this.#grouped(this.state.get("group"));
+    // rows change with every point of a running run; only what lines look like has them all drawn anew
+    const print = JSON.stringify([this.groups, (this.groups?.map(({ key }) => key) ?? this.drawn).map((key) => this.look(key))]);
+    if (print !== this.#print) this.version += 1;
+    this.#print = print;
+  }
+
+  #grouped(name) {
+    if (!name || this.drawn.length < 2) return null;
     const before = name === "configuration" ? "" : `${column(name).title} `;
-    this.groups = groupsOf(this.drawn, (run) => this.#row(run), name).map(({ key, label, ids }) => ({ key: `${name} ${key}`, label: before + label, runs: ids }));
+    return groupsOf(this.drawn, (run) => this.#row(run), name).map(({ key, label, ids }) => ({ key: `${name} ${key}`, label: before + label, runs: ids }));
   }
 
   /** Columns that put some of these runs together, but not all of them: [name]. */

@@ -1,4 +1,5 @@
-// Series put together of what the server has sent and what the stream tells: grown, cut, joined, one stretch in full. Pure.
+// Series put together of what the server has sent and what the stream tells: grown, cut, joined, one stretch in full.
+import { thin } from "./chart_data.js";
 
 /** The last point: of the live ones, or else of the server's. */
 export function lastOf({ live, base }) {
@@ -47,13 +48,52 @@ export function cut(series, count) {
 }
 
 /** One series behind the other. */
-export function joined(one, two, more) {
+function joined(one, two, more) {
   const bad = new Map(one.bad);
   for (const [index, name] of two.bad) bad.set(one.y.length + index, name);
   const both = { ...one, step: one.step.concat(two.step), wall: one.wall.concat(two.wall), y: one.y.concat(two.y), bad, ...more };
   if (one.x && two.x) both.x = one.x.concat(two.x);
   else delete both.x;
   return both;
+}
+
+/** One series behind the other, in the arrays of the first one: they are nobody else's. */
+function extended(one, two, more) {
+  for (const [index, name] of two.bad) one.bad.set(one.y.length + index, name);
+  for (const name of ["step", "wall", "y", ...(one.x && two.x ? ["x"] : [])]) one[name].push(...two[name]);
+  const both = { ...one, ...more };
+  if (!two.x) delete both.x;
+  return both;
+}
+
+/**
+ * What is drawn of an entry, when the server tells the points that the stream has told before: the same arrays, so that nothing has to be drawn
+ * anew, with the server's times; null where it tells others.
+ */
+function confirmed({ shown: drawn, own, base, detail }, more) {
+  if (!drawn || !own || detail || drawn.x) return null;
+  const at = base.step.length;
+  const end = at + more.step.length;
+  if (drawn.step.length < end) return null;
+  const same = (a, b) => a === b || (a !== null && b !== null && Math.fround(a) === Math.fround(b));
+  for (let i = at; i < end; i++) {
+    if (drawn.step[i] !== more.step[i - at] || !same(drawn.y[i], more.y[i - at]) || drawn.bad.get(i) !== more.bad.get(i - at)) return null;
+  }
+  return { ...drawn, wall: [...drawn.wall.slice(0, at), ...more.wall, ...drawn.wall.slice(end)], total: more.total + drawn.step.length - end };
+}
+
+/**
+ * Put what the server has sent behind an entry's base; thinned where it gets long.
+ * @returns {object|null} what may stay drawn, once the live points are sorted out
+ */
+export function append(entry, more, points) {
+  const { base } = entry;
+  const long = points && base.step.length + more.step.length > 2 * points;
+  const drawn = long ? null : confirmed(entry, more);
+  const longer = (entry.mine ? extended : joined)(base, more, { total: more.total, sampled: more.sampled });
+  entry.base = long ? thin(longer, points) : longer;
+  entry.mine = true;
+  return drawn;
 }
 
 /** A series with one stretch in full. */

@@ -1,5 +1,4 @@
 // The series of a page: what the server has sent, the points that the stream tells on top, and a zoomed range in full.
-//
 //   list(signal)                    which tags there are, and the series of the first ones
 //   load(tags, points, signal)      these tags anew
 //   follow(tags, points, signal)    what came after the last known points; anew where the server's series has another past
@@ -7,8 +6,7 @@
 //   hear(run, tags)                 last points from the stream
 //   series(tag), names(), loaded(tag), coarse(tag), origin(run), settled, axis, trim(keep), forget(run, tags), drop(runs)
 import { address, fetchSeries, firstUrl } from "./chart_ask.js";
-import { thin } from "./chart_data.js";
-import { cut, grown, joined, lastOf, shown } from "./chart_series.js";
+import { append, cut, grown, lastOf, shown } from "./chart_series.js";
 
 const LIVE_SECONDS = 15; // by then the data server has a point, or its run was started anew
 const MOST_TAGS = 100; // in one request
@@ -135,8 +133,8 @@ export class SeriesStore {
     const byRun = this.#byRun(tag);
     let entry = byRun.get(run);
     // base: from the server, thinned. known: its last point there. detail: a range in full. shown: all that, with the
-    // live points; own: its arrays are nobody else's, so that they may grow.
-    if (!entry) byRun.set(run, (entry = { base: null, known: null, live: [], detail: null, shown: null, own: false }));
+    // live points; mine, own: the arrays of base, of shown are nobody else's, so that they may grow.
+    if (!entry) byRun.set(run, (entry = { base: null, mine: false, known: null, live: [], detail: null, shown: null, own: false }));
     return entry;
   }
 
@@ -149,6 +147,7 @@ export class SeriesStore {
   #replace(entry, series) {
     this.#held += series.step.length - (entry.base?.step.length ?? 0);
     entry.base = series;
+    entry.mine = false;
     this.#learn(entry, series);
     if (series.wall.length) this.#origins.set(series.run, Math.min(this.#origins.get(series.run) ?? Infinity, series.wall[0]));
   }
@@ -170,10 +169,11 @@ export class SeriesStore {
     if (!known) this.#replace(entry, series);
     else if (series.anchor !== known.wall || (series.before !== known.total && !series.sampled)) return false;
     else if (series.step.length) {
-      const longer = thin(joined(base, series, { total: series.total, sampled: series.sampled }), base.step.length + series.step.length > 2 * points && points ? points : Infinity);
-      this.#held += longer.step.length - base.step.length;
-      entry.base = longer;
+      const before = base.step.length;
+      const drawn = append(entry, series, points);
+      this.#held += entry.base.step.length - before;
       this.#learn(entry, series);
+      if (drawn?.step.length === entry.base.step.length + entry.live.length) entry.shown = drawn;
     }
     return true;
   }
@@ -231,10 +231,7 @@ export class SeriesStore {
       const byRun = this.tags.get(tag);
       this.#held -= byRun?.get(run)?.base?.step.length ?? 0;
       byRun?.delete(run);
-      if (byRun?.size === 0) {
-        this.tags.delete(tag);
-        this.#sorted = null;
-      }
+      if (byRun?.size === 0 && this.tags.delete(tag)) this.#sorted = null;
     }
   }
 
