@@ -89,6 +89,8 @@ LONGEST = (
     "danlu/test_thisrun_service.py", "danlu/test_client_docs.py", "examples/test_tutorial_recipe.py",
     "worker/test_script_runs.py", "e2e/test_runs_table.py", "e2e/test_script_form.py", "e2e/test_runs_accessible.py",
     "examples/test_examples.py", "danlu/test_thisrun.py", "danlu/test_ranks.py", "e2e/test_page_quality.py",
+    "danlu/test_resume.py", "e2e/test_workbench_odd.py", "e2e/test_two_runs.py", "e2e/test_reports.py", "e2e/test_live_pages.py",
+    "e2e/test_wb_tensorboard.py", "e2e/test_charts.py", "e2e/test_views.py", "e2e/test_workbench_params.py",
 )  # fmt: skip
 """Modules of more than 20 s, the longest first: of several processes none ends long after the others."""
 

@@ -363,7 +363,7 @@ def kill_at_event(kind: str, folder: Path, number: int, **options: Any) -> bool:
     return forked(work, lambda _told: False)
 
 
-@pytest.mark.parametrize(("kind", "fits", "apart"), [("dropout", (2, 1), 7), ("stopped at once", (3, 1), 2)])
+@pytest.mark.parametrize(("kind", "fits", "apart"), [("dropout", (2, 1), 11), ("stopped at once", (3, 1), 3)])
 def test_killed_before_each_thing_that_a_save_does_to_files(
     tmp_path: Path, kind: str, fits: tuple[int, ...], apart: int
 ) -> None:

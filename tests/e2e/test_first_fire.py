@@ -129,7 +129,10 @@ def test_a_run_from_the_form_the_command_line_and_curl(up: Started, open_page: O
     assert done["metrics"]["acc/val"]["last"] > 0.3
 
 
-@pytest.mark.parametrize("victim", ["server", "worker"])
+@pytest.mark.parametrize(
+    "victim",
+    ["server", pytest.param("worker", marks=pytest.mark.slow)],  # worker/test_supervisor.py kills it, too
+)
 def test_kill_9_and_nothing_is_stuck_or_left(up: Started, home: Path, victim: str) -> None:
     url = up.ready()
     danlu(home, "ls")  # makes the token that the client finds

@@ -97,10 +97,9 @@ def test_a_pane_that_was_out_of_sight_shows_what_was_chosen_meanwhile(page: Page
     expect(page.get_by_role("tab", name="Parameters")).to_have_attribute("aria-selected", "true")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("axis", ["step", "relative"])
+@pytest.mark.parametrize(("axis", "theme"), [("step", "light"), ("relative", "dark")])
 def test_the_first_points_of_a_run_are_seen_at_once(
-    open_page: OpenPage, rest: Rest, theme: str, axis: str
+    open_page: OpenPage, rest: Rest, axis: str, theme: str
 ) -> None:
     run, tell = running(rest)
     page = open_page(theme=theme)
