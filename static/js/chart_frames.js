@@ -1,6 +1,6 @@
 // Drawing by the frame: whatever the charts of a page have to draw is done in portions that leave the page responsive.
 const CALM_MS = 12; // of a frame
-const BUSY_MS = 5; // the same while somebody zooms, or curves grow
+const BUSY_MS = 4; // the same while somebody zooms, or curves grow
 const [LEAST_COST, USUAL_COST, MOST_COST] = [2e-5, 1.5e-4, 6e-4]; // milliseconds of a thin line segment
 const TELLING = 5000; // segments in a frame that tell what one costs
 const SETTLED_MS = 250;
