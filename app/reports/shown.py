@@ -23,8 +23,8 @@ from app.runs.listing.queries import list_runs
 from app.runs.listing.request import RunListQuery
 
 Json = dict[str, Any]
-FIRST = 10
-"""Runs drawn where none is ticked, as in the workbench."""
+FIRST, GROUPED = 10, 100
+"""Runs drawn where none is ticked, as in the workbench; the second one in groups."""
 MOST = 100
 """Runs that one block shows."""
 MOST_LISTED = 500
@@ -100,7 +100,8 @@ def resolve(session: Session, settings: Settings, experiment: str | None, kind: 
         scope = None
     if scope is None and "run" not in given:
         raise BlockError("it names no runs, and the report is of no experiment: query: run=1&run=2")
-    most = block.limit if kind == "danlu-runs" else FIRST
+    drawn = GROUPED if _one(given, "group") else FIRST
+    most = block.limit if kind == "danlu-runs" else drawn
     try:
         found, missing = _runs(session, settings, scope, given, most)
     except AppError as error:

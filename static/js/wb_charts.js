@@ -22,7 +22,7 @@ export async function mount(host, state) {
     shown = ids;
   };
   const soon = () => (timer ||= setTimeout(draw, SETTLE_MS)); // ticking a row must not wait for the charts
-  const offs = [state.on(["sel", "hide"], soon), state.rows.on(({ what }) => what !== "fresh" && soon())];
+  const offs = [state.on(["sel", "hide", "group"], soon), state.rows.on(({ what }) => what !== "fresh" && soon())];
   return {
     show: () => {
       draw();

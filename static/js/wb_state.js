@@ -6,6 +6,7 @@ import { looksOfRuns } from "./wb_looks.js";
 
 const WRITE_MS = 200;
 const FIRST_DRAWN = 10;
+const GROUPED_DRAWN = 100; // a mean of some runs of a group would be no mean of the group
 const SCRIPTLESS = new Set(["state", "sweep", "cursor"]);
 
 /** The state of the workbench that `element` is in. */
@@ -69,7 +70,7 @@ export class State {
     return () => this.#listeners.delete(entry);
   }
 
-  /** Ids of the runs whose curves are drawn: the ticked ones, or else the first visible ones; in the table's order. */
+  /** Ids of the runs whose curves are drawn: the ticked ones, or else the first visible ones, more of them in groups; in the table's order. */
   drawn() {
     const hidden = new Set(this.get("hide"));
     const ticked = this.get("sel");
@@ -78,11 +79,12 @@ export class State {
       const there = ticked.filter((id) => this.rows.get(id) && !hidden.has(id));
       return there.sort((a, b) => (at.get(a) ?? Infinity) - (at.get(b) ?? Infinity) || b - a);
     }
+    const most = this.get("group") ? GROUPED_DRAWN : FIRST_DRAWN;
     const first = [];
     for (const id of this.rows.ids) {
       if (hidden.has(id)) continue;
       first.push(id);
-      if (first.length === FIRST_DRAWN && !this.scope.runs) break; // a comparison draws all that it names
+      if (first.length === most && !this.scope.runs) break; // a comparison draws all that it names
     }
     return first;
   }

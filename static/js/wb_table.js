@@ -182,6 +182,8 @@ class Runs extends HTMLElement {
     const group = state.get("group");
     this.table.setAttribute("role", group ? "treegrid" : "grid");
     const lines = linesOf(rows, group, this.open, state.get("sort"));
+    if (group) this.style.setProperty("--wt-rows", Math.min(12, Math.max(1, lines.length)));
+    else this.style.removeProperty("--wt-rows"); // the room of all runs, kept while a filter is typed
     const place = lines.findIndex((line) => keyOf(line) === this.active.key);
     if (place >= 0) this.active.at = place;
     else if (this.active.at >= lines.length) this.active.at = lines.length - 1;

@@ -121,11 +121,12 @@ def test_zoom_is_shared_goes_back_and_may_be_left_out(page: Page, rest: Rest) ->
     menu(page, "loss/val", "Zoom with the others")
     page.get_by_role("button", name="Show everything (0)").click()
     assert state(page)["zoom"] is None
+    before = wait_for(lambda: query(page).get("own"), 5, "the address")
     card(page, "loss/val").locator(".curve-plot").press("+")
     wait_for(lambda: state(page)["ranges"]["loss/val"]["x"][1] < STEPS - 2, 5, "a zoom of its own")
     assert state(page)["zoom"] is None
     assert state(page)["ranges"]["acc"]["x"] == [0, STEPS - 1]
-    wait_for(lambda: "own" in query(page), 5, "the address")
+    wait_for(lambda: query(page)["own"] != before, 5, "the address")
     own = state(page)["ranges"]["loss/val"]["x"]
     page.reload()
     expect(page.locator("danlu-curves")).to_have_attribute("data-ready", "1")
