@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 TORCH ?= auto
 TORCH_VERSION ?=
 # Processes for the tests, one more than two cores: they wait for other processes as long as they compute.
-JOBS ?= 4
+JOBS ?= 3
 PYTEST := $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.danlu-$(TORCH)
 DEV_STAMP := $(VENV)/.danlu-dev-$(TORCH)
@@ -28,7 +28,7 @@ $(DEV_STAMP): pyproject.toml scripts/setup
 run: $(STAMP) ## Set up and open the dashboard with a worker and a demo run (TORCH=auto|cpu|cuda)
 	@exec $(VENV)/bin/danlu up
 
-test: $(DEV_STAMP) ## Set up and run the tests, JOBS=4 at a time (real servers, workers, TensorBoard, PostgreSQL, Chromium)
+test: $(DEV_STAMP) ## Set up and run the tests, JOBS=3 at a time (real servers, workers, TensorBoard, PostgreSQL, Chromium)
 	@$(PYTEST)
 
 test-all: $(DEV_STAMP) ## The same with the slow ones
