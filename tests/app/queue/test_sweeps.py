@@ -1,6 +1,5 @@
 """Sweeps over HTTP, on both databases: one request, many runs, all or none."""
 
-import time
 from typing import Any
 
 import pytest
@@ -114,14 +113,11 @@ def test_500_runs_take_the_statements_of_a_few(rest: Rest) -> None:
     sweep(rest, grid={"lr": [0.5]})
     few = len(statements)
     statements.clear()
-    began = time.process_time()
     runs = sweep(rest, grid={"lr": [n / 1000 for n in range(1, 101)], "seed": [1, 2, 3, 4, 5]})["items"]
-    spent = time.process_time() - began
     assert len(runs) == len({run["slug"] for run in runs}) == 500
     assert runs[-1]["position"] == 501
     others = [text for text in statements if not text.startswith("INSERT")]
     assert len(others) <= few + 12
-    assert spent < 1.0, "seconds of the server and of this client together"
 
 
 def test_scripts_are_swept_by_their_options(rest: Rest) -> None:
