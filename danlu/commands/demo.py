@@ -46,19 +46,18 @@ def demo(
     marker = settings.home / MARKER
     if marker.exists():
         return
-    if not skip:
-        with open_database(settings) as database:
-            schema = _await_recipe(database)
-            if schema is None:
-                output.note(
-                    f"danlu: no worker offers {RECIPE} after {WAIT_SECONDS:g} s: no demo run this time."
-                )
-                return
-            run_id = submit_demo(settings, database, schema)
-            _mark(marker)
-            if run_id is not None:
-                make_way(database, run_id)
-    _mark(marker)
+    if skip:
+        _mark(marker)
+        return
+    with open_database(settings) as database:
+        schema = _await_recipe(database)
+        if schema is None:
+            output.note(f"danlu: no worker offers {RECIPE} after {WAIT_SECONDS:g} s: no demo run this time.")
+            return
+        run_id = submit_demo(settings, database, schema)
+        _mark(marker)
+        if run_id is not None:
+            make_way(database, run_id)
 
 
 def submit_demo(settings: Settings, database: Database, schema: dict[str, Any]) -> int | None:
